@@ -1,0 +1,199 @@
+"""What a command may reach: one environment's folder, variables and AWS endpoint.
+
+`local` gets a closed set of variables: nothing that the shell says about AWS survives, so that it
+cannot reach a real account. Every other environment keeps the shell's credentials and loses every
+endpoint override, so that it cannot reach the emulator.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import click
+import hcl2
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+TERRAFORM = ROOT / "terraform"
+ENVIRONMENTS = TERRAFORM / "environments"
+
+LOCAL = "local"
+LOCAL_ACCOUNT = "000000000000"
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment: its folder under terraform/environments and what its commands see.
+
+    variables: the whole process environment for Terraform and for boto3.
+    endpoint_url: where AWS is, for an emulator; None for AWS itself.
+    """
+
+    name: str
+    variables: Mapping[str, str]
+    endpoint_url: str | None
+
+    @property
+    def folder(self) -> Path:
+        return ENVIRONMENTS / self.name
+
+    @property
+    def data_dir(self) -> Path:
+        """Terraform's working data, apart for each environment and endpoint."""
+        suffix = f"-{urlsplit(self.endpoint_url).port}" if self.endpoint_url else ""
+        return BUILD / "terraform" / f"{self.name}{suffix}"
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The values of the environment's terraform.tfvars."""
+        return _load_hcl(self.folder / "terraform.tfvars")
+
+    @property
+    def region(self) -> str:
+        return str(self.settings["aws_region"])
+
+    def activate(self) -> "Environment":
+        """From here on this process, and what it starts, sees this environment and nothing else."""
+        os.environ.clear()
+        os.environ.update(self.variables)
+        return self
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client for the environment, which must be the active one."""
+        if os.environ.get("AWS_ENDPOINT_URL") != self.endpoint_url:
+            raise RuntimeError(f"the environment {self.name!r} is not the active one")
+        session: Any = boto3.Session(region_name=self.region)
+        return session.client(service, **options)
+
+
+def local(url: str, shell: Mapping[str, str] = os.environ) -> Environment:
+    """The local environment at an emulator's address, whatever the shell says about AWS.
+
+    Raises:
+        click.ClickException: the address is not one that an emulator can have.
+    """
+    _refuse_real_aws(url)
+    variables = {k: v for k, v in shell.items() if not k.startswith("AWS_") and k.lower() not in _PROXIES}
+    variables |= {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+    return Environment(LOCAL, _terraform_settings(variables), url)
+
+
+def remote(name: str, shell: Mapping[str, str] = os.environ) -> Environment:
+    """An environment on AWS, with the shell's credentials and never an endpoint of the shell's."""
+    variables = {k: v for k, v in shell.items() if not k.startswith("AWS_ENDPOINT_URL")}
+    variables["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
+    return Environment(name, _terraform_settings(variables), None)
+
+
+def names() -> list[str]:
+    """The environments that have a folder, sorted."""
+    return sorted(folder.name for folder in ENVIRONMENTS.iterdir() if folder.is_dir())
+
+
+def check_name(name: str) -> str:
+    """The name, if there is such an environment.
+
+    Raises:
+        click.ClickException: there is none; the message lists those that there are.
+    """
+    if name not in names():
+        raise click.ClickException(
+            f"There is no environment {name!r}; use ENV={'|'.join(names())}, "
+            f"or make one in {ENVIRONMENTS.relative_to(ROOT)}/."
+        )
+    return name
+
+
+_PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
+
+
+def _load_hcl(path: Path) -> dict[str, Any]:
+    # python-hcl2 keeps the quotes of strings, as they stand in the file
+    def plain(value: Any) -> Any:
+        if isinstance(value, str):
+            return value.strip('"')
+        return [plain(item) for item in value] if isinstance(value, list) else value
+
+    with path.open() as file:
+        return {key: plain(value) for key, value in hcl2.load(file).items() if not key.startswith("__")}
+
+
+def _refuse_real_aws(url: str) -> None:
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+        allowed = address.is_loopback or address.is_private
+    except ValueError:
+        # a name without a dot is a container's; LocalStack's own name resolves to loopback
+        allowed = bool(host) and ("." not in host or host == "localhost.localstack.cloud")
+    if not allowed:
+        raise click.ClickException(
+            f"{url!r} is not the address of an emulator; use a loopback address such as http://{LOOPBACK}:4566."
+        )
+
+
+def _terraform_settings(variables: Mapping[str, str]) -> dict[str, str]:
+    settings = {**variables, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+    config = settings.get("TF_CLI_CONFIG_FILE")
+    if config and not Path(config).is_file():
+        del settings["TF_CLI_CONFIG_FILE"]  # Terraform warns about it in every command
+    mirror = provider_mirror()
+    if mirror and "TF_CLI_ARGS_init" not in settings:
+        settings["TF_CLI_ARGS_init"] = f"-plugin-dir={mirror}"
+    return settings
+
+
+def provider_mirror() -> Path | None:
+    """A folder of this machine that holds the locked AWS provider, so that nothing need be downloaded.
+
+    Where there is none, `terraform init` downloads the provider as usual. The layout is that of
+    "Provider Installation" in Terraform's CLI configuration documentation.
+    """
+    lock = (TERRAFORM / ".terraform.lock.hcl").read_text()
+    locked = re.search(r'provider "(.+/hashicorp/aws)" \{\s+version\s+= "([^"]+)"', lock)
+    if not locked:
+        return None
+    source, version = locked.groups()
+    for top in _folders_named(source.split("/", maxsplit=1)[0], Path("/"), depth=4):
+        provider = top.parent / source
+        if (provider / version).is_dir() or any(provider.glob(f"*_{version}_*.zip")):
+            return top.parent
+    return None
+
+
+def _folders_named(name: str, top: Path, depth: int) -> Iterator[Path]:
+    """Folders of this name at most so deep below the top, on the top's own file system."""
+    device = top.stat().st_dev
+
+    def walk(folder: Path, left: int) -> Iterator[Path]:
+        try:
+            below = [e for e in os.scandir(folder) if e.is_dir(follow_symlinks=False)]
+        except OSError:
+            return
+        for entry in below:
+            if entry.name == name:
+                yield Path(entry.path)
+            elif left > 1:
+                try:
+                    same_device = entry.stat(follow_symlinks=False).st_dev == device
+                except OSError:
+                    continue
+                if same_device:
+                    yield from walk(Path(entry.path), left - 1)
+
+    yield from walk(top, depth)

@@ -1,0 +1,141 @@
+"""Terraform on one folder in one environment: python-terraform, with what has aged in it taken out."""
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from python_terraform import IsFlagged, IsNotFlagged
+from python_terraform import Terraform as PythonTerraform
+
+
+class TerraformError(click.ClickException):
+    """Terraform refused or failed; the message is its own, with the diagnostics alone.
+
+    output: all that it wrote.
+    """
+
+    def __init__(self, command: str, output: str) -> None:
+        self.output = output
+        found = [line.strip("│╷╵ ") for line in output.splitlines() if line.startswith(("│", "Error"))]
+        reason = re.sub(r"\n{2,}", "\n", "\n".join(found)).strip() or output.strip()[-2000:]
+        super().__init__(f"terraform {command} failed.\n{reason}")
+
+
+class Terraform:
+    """Runs Terraform on a folder.
+
+    Args:
+        folder: the configuration.
+        environment: the whole process environment of the runs.
+        data_dir: where `.terraform` goes, absolute; in the folder if not given.
+        stream: whether Terraform's own output goes to the terminal as it happens.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        data_dir: Path | None = None,
+        stream: bool = False,
+    ) -> None:
+        self.folder = folder
+        self._environment = dict(environment)
+        if data_dir:
+            self._environment["TF_DATA_DIR"] = str(data_dir)
+        self._stream = stream
+        # it builds the command lines and keeps the variable files until they were read
+        self._library = PythonTerraform(working_dir=str(folder))
+
+    def init(self, *, backend_files: Sequence[Path] = (), backend: Mapping[str, str] | None = None) -> None:
+        """Prepares the folder. Backend settings come from files and, last, from the mapping."""
+        settings = [str(file) for file in backend_files] + [f"{k}={v}" for k, v in (backend or {}).items()]
+        self._run(
+            "init", input=False, no_color=self._colour(), reconfigure=IsFlagged, backend_config=settings
+        )
+
+    def validate(self) -> None:
+        self._run("validate", no_color=IsFlagged)
+
+    def plan(
+        self,
+        *,
+        out: Path | None = None,
+        var_files: Sequence[Path] = (),
+        variables: Mapping[str, Any] | None = None,
+        destroy: bool = False,
+        state: Path | None = None,
+    ) -> bool:
+        """Plans, and says whether there is anything to change."""
+        code, _ = self._call(
+            "plan",
+            input=False,
+            no_color=self._colour(),
+            detailed_exitcode=IsFlagged,
+            destroy=IsFlagged if destroy else IsNotFlagged,
+            out=out,
+            state=state,
+            var_file=[str(file) for file in var_files],
+            var=dict(variables) if variables else None,
+        )
+        return code == 2  # "succeeded with non-empty diff": `terraform plan -help`
+
+    def apply(self, plan: Path) -> None:
+        """Applies a saved plan."""
+        self._run("apply", str(plan), input=False, no_color=self._colour())
+
+    def destroy(self, *, var_files: Sequence[Path] = (), variables: Mapping[str, Any] | None = None) -> None:
+        self._run(
+            "destroy",
+            input=False,
+            no_color=self._colour(),
+            auto_approve=IsFlagged,
+            var_file=[str(file) for file in var_files],
+            var=dict(variables) if variables else None,
+        )
+
+    def outputs(self) -> dict[str, Any]:
+        """The root module's outputs, name → value; empty before the first apply."""
+        found = json.loads(self._captured("output", json=IsFlagged))
+        return {name: output["value"] for name, output in found.items()}
+
+    def show(self, plan: Path) -> dict[str, Any]:
+        """A saved plan in Terraform's JSON plan representation."""
+        shown: dict[str, Any] = json.loads(self._captured("show", str(plan), json=IsFlagged))
+        return shown
+
+    def resources(self) -> list[str]:
+        """The addresses in the state."""
+        return self._captured("state list").splitlines()
+
+    def _colour(self) -> Any:
+        return IsNotFlagged if self._stream else IsFlagged
+
+    def _run(self, command: str, *args: str, **options: Any) -> None:
+        self._call(command, *args, **options)
+
+    def _captured(self, command: str, *args: str, **options: Any) -> str:
+        return self._call(command, *args, capture=True, **options)[1]
+
+    def _call(self, command: str, *args: str, capture: bool = False, **options: Any) -> tuple[int, str]:
+        line = self._library.generate_cmd_string(command, *args, **options)
+        streaming = self._stream and not capture
+        done = subprocess.run(  # noqa: S603 - a list, no shell
+            line,
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=None if streaming else subprocess.PIPE,
+            # a failing command's reason goes to stderr; when streaming it is on the terminal already
+            stderr=None if streaming else subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        allowed = (0, 2) if "detailed_exitcode" in options else (0,)
+        if done.returncode not in allowed:
+            raise TerraformError(command, (done.stdout or "") + (done.stderr or ""))
+        return done.returncode, done.stdout or ""
