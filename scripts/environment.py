@@ -56,9 +56,18 @@ class Environment:
         """The values of the environment's terraform.tfvars."""
         return _load_hcl(self.folder / "terraform.tfvars")
 
+    def setting(self, name: str) -> str:
+        """The value that the root module's variable has here: from terraform.tfvars, or its default."""
+        if name in self.settings:
+            return str(self.settings[name])
+        declared: list[dict[str, Any]] = _load_hcl(TERRAFORM / "variables.tf")["variable"]
+        return str(
+            next(body for variable in declared for key, body in variable.items() if key == name)["default"]
+        )
+
     @property
     def region(self) -> str:
-        return str(self.settings["aws_region"])
+        return self.setting("aws_region")
 
     def activate(self) -> "Environment":
         """From here on this process, and what it starts, sees this environment and nothing else."""
@@ -123,14 +132,18 @@ _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 
 
 def _load_hcl(path: Path) -> dict[str, Any]:
-    # python-hcl2 keeps the quotes of strings, as they stand in the file
+    """An HCL file as data. python-hcl2 keeps the quotes of strings and names, which nobody wants."""
+
     def plain(value: Any) -> Any:
-        if isinstance(value, str):
-            return value.strip('"')
-        return [plain(item) for item in value] if isinstance(value, list) else value
+        if isinstance(value, dict):
+            return {key.strip('"'): plain(below) for key, below in value.items()}
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        return value.strip('"') if isinstance(value, str) else value
 
     with path.open() as file:
-        return {key: plain(value) for key, value in hcl2.load(file).items() if not key.startswith("__")}
+        loaded: dict[str, Any] = plain(hcl2.load(file))
+    return loaded
 
 
 def _refuse_real_aws(url: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,8 @@ class Terraform:
         return self._captured("state list").splitlines()
 
     def _colour(self) -> Any:
-        return IsNotFlagged if self._stream else IsFlagged
+        wanted = self._stream and sys.stdout.isatty() and "NO_COLOR" not in self._environment
+        return IsNotFlagged if wanted else IsFlagged
 
     def _run(self, command: str, *args: str, **options: Any) -> None:
         self._call(command, *args, **options)

@@ -1,21 +1,25 @@
 locals {
   # Conditions are written as a list, since that is easy to read and to check; IAM wants them
   # grouped: { test = { variable = values } }.
-  statements = [for statement in var.statements : {
-    Sid      = statement.sid
-    Effect   = "Allow"
-    Action   = statement.actions
-    Resource = statement.resources
-    Condition = {
-      for test in distinct(statement.conditions[*].test) : test => {
-        for condition in statement.conditions : condition.variable => condition.values if condition.test == test
-      }
+  conditions = { for statement in var.statements : statement.sid => {
+    for test in distinct(statement.conditions[*].test) : test => {
+      for condition in statement.conditions : condition.variable => condition.values if condition.test == test
     }
-  }]
+  } }
+
+  statements = [for statement in var.statements : merge(
+    {
+      Sid      = statement.sid
+      Effect   = "Allow"
+      Action   = statement.actions
+      Resource = statement.resources
+    },
+    length(statement.conditions) == 0 ? {} : { Condition = local.conditions[statement.sid] },
+  )]
 
   trust_condition = merge(
     var.trust.source_account == null ? {} : { StringEquals = { "aws:SourceAccount" = var.trust.source_account } },
-    var.trust.source_arn == null ? {} : { ArnLike = { "aws:SourceArn" = var.trust.source_arn } },
+    var.trust.source_arn == null ? {} : { ArnEquals = { "aws:SourceArn" = var.trust.source_arn } },
   )
 }
 
@@ -27,12 +31,14 @@ resource "aws_iam_role" "this" {
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Action    = "sts:AssumeRole"
-      Principal = { Service = var.service }
-      Condition = local.trust_condition
-    }]
+    Statement = [merge(
+      {
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = var.service }
+      },
+      length(local.trust_condition) == 0 ? {} : { Condition = local.trust_condition },
+    )]
   })
 }
 

@@ -1,0 +1,46 @@
+"""AWS clients whose worst case is known: how long a call may take before it has failed for good."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long one call to AWS may take.
+
+    connect_seconds, read_seconds: of one attempt.
+    attempts: in all, the first one included.
+    """
+
+    connect_seconds: float
+    read_seconds: float
+    attempts: int
+
+    @property
+    def worst_case_seconds(self) -> float:
+        """The longest that a call can take: every attempt times out, every pause is the longest.
+
+        botocore's standard mode pauses a random part of 2^n seconds, 20 at most, after the n-th retry
+        (AWS SDKs and Tools Reference Guide, "Retry behavior").
+        """
+        pauses = sum(min(2.0**n, 20.0) for n in range(self.attempts - 1))
+        return self.attempts * (self.connect_seconds + self.read_seconds) + pauses
+
+
+# Cognito waits five seconds for its trigger and that cannot be changed: see registration.BUDGET_SECONDS
+TRIGGER = Patience(connect_seconds=0.5, read_seconds=1.0, attempts=2)
+DELIVERY = Patience(connect_seconds=1.0, read_seconds=2.0, attempts=2)
+
+
+def client(service: str, patience: Patience) -> Any:
+    """A client of the service, in the Region and with the role of the function."""
+    config = Config(
+        connect_timeout=patience.connect_seconds,
+        read_timeout=patience.read_seconds,
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
+    )
+    make: Any = boto3.client
+    return make(service, config=config)

@@ -1,0 +1,1 @@
+"""One module per function, named as Terraform names the function."""

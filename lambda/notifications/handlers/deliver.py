@@ -1,0 +1,47 @@
+"""The fast way: sends a row as soon as the table's stream shows it.
+
+What goes wrong with a row is written on the row, and the sweep takes it from there. A record is
+reported back to the stream only when not even that could be written.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from notifications.delivery import time_for_another
+from notifications.outbox import Due
+from notifications.settings import DeliverySettings
+from notifications.wiring import delivery_from
+
+log = Logger()
+metrics = Metrics()
+_processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+_delivery = delivery_from(DeliverySettings.load())
+
+
+@metrics.log_metrics
+@log.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Sends the rows of a batch; answers with the records that must come again."""
+    metrics.add_metric("Received", MetricUnit.Count, len(event["Records"]))
+
+    def deliver(record: DynamoDBRecord) -> None:
+        # what there is no time for is due again without our help
+        outcome = _delivery.deliver(_due_of(record)) if time_for_another(context) else None
+        for name in outcome.metrics if outcome else []:
+            metrics.add_metric(name, MetricUnit.Count, 1)
+
+    return dict(
+        process_partial_response(event=event, record_handler=deliver, processor=_processor, context=context)
+    )
+
+
+def _due_of(record: DynamoDBRecord) -> Due:
+    row = record.raw_event["dynamodb"]
+    due_at = row.get("NewImage", {}).get("DueAt", {}).get("N")
+    return Due(row["Keys"]["NotificationID"]["S"], Decimal(due_at) if due_at else None)

@@ -1,0 +1,183 @@
+"""A notification: one row, which is both what is to be sent and the log of what became of it.
+
+No AWS here: what a row holds, what may happen to it and when it is due again.
+"""
+
+import random
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+# A worker that has held a row this long is dead: no function that sends may run for two minutes.
+LEASE = timedelta(seconds=150)
+# A new row is the stream's; the sweep takes it when the stream has not by then.
+STREAM_GRACE = timedelta(seconds=90)
+# The pauses double from the base to the cap: about five hours of outage are waited out.
+RETRY_BASE = timedelta(seconds=30)
+RETRY_CAP = timedelta(hours=1)
+MAX_ATTEMPTS = 12
+# How often a pending opt-in is looked at: often while the person is likely still at the screen.
+OPT_IN_POLL_MIN = timedelta(seconds=10)
+OPT_IN_POLL_MAX = timedelta(minutes=5)
+# The rows are the delivery log for so long.
+HISTORY = timedelta(days=90)
+# The sparse index is spread over this many partition keys, so that none of them is hot.
+DUE_SHARDS = 8
+
+
+class State(StrEnum):
+    """What has become of a notification."""
+
+    QUEUED = "QUEUED"
+    WAITING_OPT_IN = "WAITING_OPT_IN"
+    RETRY = "RETRY"
+    SENT = "SENT"
+    SKIPPED = "SKIPPED"
+    EXPIRED = "EXPIRED"
+    FAILED = "FAILED"
+
+    @property
+    def final(self) -> bool:
+        return self not in (State.QUEUED, State.WAITING_OPT_IN, State.RETRY)
+
+
+class InvalidRowError(Exception):
+    """A row lacks an attribute or has one that cannot be read; the message names it, without its value."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one try to send came to.
+
+    reason: why, as a word that an operator can search for; never a personal datum.
+    message_id: of the service that took the message.
+    """
+
+    state: State
+    reason: str = ""
+    message_id: str = ""
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that count it: its state's, and the SNS quota's when that is the reason."""
+        quota = "FilterPolicyLimitExceeded"
+        return [self.state.title().replace("_", ""), *([quota] if self.reason == quota else [])]
+
+
+@dataclass(frozen=True)
+class Notification:
+    """A row of the Notifications table.
+
+    notification_id: the idempotency key.
+    sub: the Cognito subject of the recipient: a username can pass to somebody else, a subject cannot.
+    good_until: after that it is not worth sending.
+    attempts: workers that have taken the row since it was last put off on purpose.
+    due_at: when a worker may take it next; while one works on it, the end of its lease.
+    """
+
+    notification_id: str
+    user_id: str
+    sub: str
+    category: str
+    template: str
+    created_at: datetime
+    good_until: datetime
+    due_at: datetime
+    state: State = State.QUEUED
+    attempts: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shard(self) -> str:
+        """The partition key in the index of rows that are due."""
+        return due_shard(self.notification_id)
+
+    def to_row(self) -> dict[str, Any]:
+        return {
+            "NotificationID": self.notification_id,
+            "UserID": self.user_id,
+            "Sub": self.sub,
+            "Category": self.category,
+            "Template": self.template,
+            "Data": dict(self.data),
+            "State": str(self.state),
+            "Attempts": self.attempts,
+            "CreatedAt": timestamp(self.created_at),
+            "GoodUntil": timestamp(self.good_until),
+            "DueAt": milliseconds(self.due_at),
+            "DueShard": self.shard,
+            "ExpiresAt": int((self.created_at + HISTORY).timestamp()),
+        }
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Reads a row of the table.
+
+        Raises:
+            InvalidRowError: an attribute is missing or cannot be read.
+        """
+
+        def read(name: str, parse: Any = None) -> Any:
+            value = row.get(name)
+            if value is None:
+                raise InvalidRowError(f"{name} is missing")
+            if parse is None:
+                if not isinstance(value, str) or not value:
+                    raise InvalidRowError(f"{name} is not a text")
+                return value
+            try:
+                return parse(value)
+            except (TypeError, ValueError, ArithmeticError) as error:
+                raise InvalidRowError(f"{name} cannot be read") from error
+
+        return cls(
+            notification_id=read("NotificationID"),
+            user_id=read("UserID"),
+            sub=read("Sub"),
+            category=read("Category"),
+            template=read("Template"),
+            data=read("Data", dict),
+            state=read("State", State),
+            attempts=read("Attempts", int),
+            created_at=read("CreatedAt", _instant),
+            good_until=read("GoodUntil", _instant),
+            due_at=read("DueAt", lambda value: datetime.fromtimestamp(int(value) / 1000, tz=UTC)),
+        )
+
+
+def due_shard(notification_id: str) -> str:
+    """The partition key of a row in the index of rows that are due."""
+    return str(zlib.crc32(notification_id.encode()) % DUE_SHARDS)
+
+
+def next_due(row: Notification, outcome: Outcome, now: datetime) -> datetime | None:
+    """When a row is to be looked at again after an outcome; None when it never is."""
+    if outcome.state is State.WAITING_OPT_IN:
+        age = now - row.created_at
+        return now + min(max(age / 10, OPT_IN_POLL_MIN), OPT_IN_POLL_MAX)
+    if outcome.state is State.RETRY:
+        pause: timedelta = min(RETRY_BASE * 2 ** max(row.attempts - 1, 0), RETRY_CAP)
+        # half of it by chance: rows that failed together must not come back together
+        jitter: float = random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+        return now + pause * jitter
+    return None
+
+
+def milliseconds(moment: datetime) -> int:
+    """A moment as the tables index it: milliseconds since 1970, UTC."""
+    return int(moment.timestamp() * 1000)
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as the tables show it: ISO 8601, UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _instant(value: str) -> datetime:
+    moment = datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    return moment

@@ -1,0 +1,170 @@
+"""Deploys the system to the local AWS and registers a person, as a newcomer would see it."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from botocore.exceptions import ClientError
+from rich.console import Console
+from rich.table import Table
+
+from scripts.environment import BUILD, LOCAL, ROOT, Environment
+from scripts.person import CONFIRMATION, WELCOME, Application, NotSeenError, Person, wait_for
+from scripts.stack import Stack, environment_named, plainly
+from scripts.terraform import TerraformError
+
+REPORT = BUILD / "demo.json"
+# the sweep comes every minute, and the emulator looks at its schedules every ten seconds
+SWEPT_WITHIN = 100
+
+
+@dataclass
+class Story:
+    """What has happened so far: told as it happens, and kept for the report."""
+
+    console: Console
+    steps: list[dict[str, Any]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[Callable[[str], None]]:
+        """Tells one step with the time that it took; what is passed to the result is told with it."""
+        began = time.monotonic()
+        details: list[str] = []
+        done = False
+        try:
+            if self.console.is_terminal:
+                with self.console.status(f"{what} …"):
+                    yield details.append
+            else:
+                yield details.append
+            done = True
+        finally:
+            seconds = time.monotonic() - began
+            self.steps.append({"step": what, "ok": done, "seconds": round(seconds, 2), "details": details})
+            mark = "[green]✓[/green]" if done else "[red]✗[/red]"
+            self.console.print(f"{mark} {what} [dim]{seconds:5.1f} s[/dim]", highlight=False)
+            for detail in details:
+                self.console.print(f"    {detail}", highlight=False, markup=False, style="dim")
+
+
+@click.command()
+@plainly
+def main() -> None:
+    """Deploy to the local AWS, then sign up, confirm, opt in and be welcomed."""
+    story = Story(Console())
+    report: dict[str, Any] = {"started_at": datetime.now(UTC).isoformat(timespec="seconds"), "ok": False}
+    try:
+        environment, outputs = deployed(story)
+        report |= {"outputs": outputs} | registered(story, environment, outputs)
+        report["ok"] = True
+    except (NotSeenError, TerraformError, ClientError) as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        report["steps"] = story.steps
+        BUILD.mkdir(exist_ok=True)
+        REPORT.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    summary(story.console, environment, report)
+
+
+def deployed(story: Story) -> tuple[Environment, dict[str, Any]]:
+    """The local AWS with the system in it."""
+    with story.step("Start the local AWS") as tell:
+        environment = environment_named(LOCAL)
+        tell(str(environment.endpoint_url))
+    stack = Stack(environment, stream=False)
+    with story.step("Build the functions' package") as tell:
+        tell(f"sha256 {stack.package()}")
+    with story.step("Prepare Terraform and its state bucket"):
+        stack.init()
+    with story.step("Plan") as tell:
+        changes = stack.plan()
+        tell("there is something to change" if changes else "nothing to change")
+    if changes:
+        with story.step("Apply") as tell:
+            stack.apply()
+            tell(f"{len(stack.terraform.resources())} resources and data sources in the state")
+    return environment, stack.outputs()
+
+
+def registered(story: Story, environment: Environment, outputs: dict[str, Any]) -> dict[str, Any]:
+    """A person who has been recorded and welcomed."""
+    application = Application.of(environment, outputs)
+    mailbox = application.mailbox
+    dynamodb = environment.client("dynamodb")
+    person = Person()
+
+    with story.step(f"Sign up as {person.username}"):
+        sub = application.sign_up(person)
+    with story.step("Read the code from the mailbox") as tell:
+        code = application.code(person)
+        tell(f"{person.email} got {code}")
+    with story.step("A wrong code is refused") as tell:
+        try:
+            application.confirm(person, f"{(int(code) + 1) % 1_000_000:06}")
+        except application.cognito.exceptions.CodeMismatchException as error:
+            tell(error.response["Error"]["Code"])
+        else:
+            raise NotSeenError("the refusal of a wrong code")
+    with story.step("The right code is accepted"):
+        application.confirm(person, code)
+
+    with story.step("The record is in the table"):
+        key = {"UserID": {"S": person.username}}
+        item = dynamodb.get_item(TableName=outputs["user_table_name"], Key=key, ConsistentRead=True).get(
+            "Item"
+        )
+        if not item:
+            raise NotSeenError("the record")
+        record = {name: next(iter(value.values())) for name, value in sorted(item.items())}
+    with story.step("The opt-in mail arrives"):
+        mailbox.wait(person.email, CONFIRMATION)
+        if mailbox.of(person.email, WELCOME):
+            raise NotSeenError("the opt-in before the welcome")
+    with story.step("Opt in by its link"):
+        application.opt_in(person)
+    with story.step("The welcome arrives with the next sweep, which comes every minute") as tell:
+        tell(mailbox.wait(person.email, WELCOME, SWEPT_WITHIN).text.splitlines()[0])
+    with story.step("It came once, and to nobody else"):
+        key = {"NotificationID": {"S": f"welcome#{sub}"}}
+
+        def sent() -> bool | None:
+            row = dynamodb.get_item(
+                TableName=outputs["notification_table_name"], Key=key, ConsistentRead=True
+            )
+            return row["Item"]["State"]["S"] == "SENT" or None
+
+        wait_for("the notification as SENT", sent, within=10)
+        welcomes = [mail for mail in mailbox.all() if f"Hello {person.username}," in mail.text]
+        if [mail.to for mail in welcomes] != [[person.email]]:
+            raise NotSeenError(f"one welcome at {person.email} alone")
+    return {"record": record, "mails": [asdict(mail) for mail in mailbox.of(person.email)]}
+
+
+def summary(console: Console, environment: Environment, report: dict[str, Any]) -> None:
+    """The record, the mails and where to look next."""
+    record = Table("Attribute", "Value", title="The record")
+    for name, value in report["record"].items():
+        record.add_row(name, value)
+    mails = Table("Subject", "Text", title="The mails")
+    for mail in report["mails"]:
+        mails.add_row(mail["subject"], mail["text"].splitlines()[0])
+    console.print(record, mails)
+    console.print(
+        f"All mail         {environment.endpoint_url}/_ministack/ses/messages\n"
+        f"This as JSON     {REPORT.relative_to(ROOT)}\n"
+        "Names and ids    make outputs\n"
+        "Its state        make local-status\n"
+        "Another person   make demo\n"
+        "Stop             make local-down",
+        highlight=False,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(prog_name="make demo"))

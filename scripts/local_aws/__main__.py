@@ -1,0 +1,101 @@
+"""`python -m scripts.local_aws up|status|down`: the local AWS in the background."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+
+from scripts.local_aws import process, server
+
+MIB = 1024 * 1024
+NOT_RUNNING = 3  # what `service … status` answers too
+
+port_option: Callable[..., click.Command] = click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=server.DEFAULT_PORT,
+    envvar="LOCAL_AWS_PORT",
+    show_default=True,
+    show_envvar=True,
+    help="Where it listens, on 127.0.0.1 only.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """A local AWS in the background, with nothing to sign up for."""
+
+
+@main.command()
+@port_option
+def up(port: int) -> None:
+    """Start it, and wait until it answers."""
+    if running := process.find(port):
+        click.echo(f"The local AWS is already running at {running.url} (pid {running.pid}).")
+        return
+    console = Console(stderr=True)
+    try:
+        if console.is_terminal:
+            with console.status(f"Starting the local AWS on port {port} …"):
+                running = process.start(port, say=console.print)
+        else:
+            running = process.start(port, say=lambda sentence: click.echo(sentence, err=True))
+    except process.LocalAwsError as error:
+        click.echo(error, err=True)
+        sys.exit(1)
+    click.echo(
+        f"The local AWS is ready at {running.url} (pid {running.pid}, after {running.start_seconds:.1f} s)."
+    )
+
+
+@main.command()
+@port_option
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def status(port: int, as_json: bool) -> None:
+    """Say whether it runs, since when and with how much memory; exits 3 if it does not."""
+    running = process.find(port)
+    if running is None:
+        if as_json:
+            click.echo(json.dumps({"running": False, "port": port}))
+        else:
+            click.echo(f"The local AWS is not running on port {port}.")
+        sys.exit(NOT_RUNNING)
+    memory, workers = running.memory(), running.workers()
+    functions = sum(process.resident(worker) for worker in workers)
+    if as_json:
+        figures = {"memory_bytes": memory, "functions": len(workers), "functions_memory_bytes": functions}
+        click.echo(json.dumps({"running": True, **asdict(running), **figures}))
+        return
+    click.echo(
+        f"The local AWS is running at {running.url}\n"
+        f"  pid      {running.pid}, since {running.started_at}, started in {running.start_seconds:.1f} s\n"
+        f"  memory   {memory / MIB:.0f} MiB, and {functions / MIB:.0f} MiB"
+        f" in {len(workers)} warm functions\n"
+        f"  log      {running.log}\n"
+        f"  mailbox  {running.url}/_ministack/ses/messages"
+    )
+
+
+@main.command()
+@port_option
+def down(port: int) -> None:
+    """End it, with all that it holds."""
+    try:
+        ended = process.stop(port)
+    except process.LocalAwsError as error:
+        click.echo(error, err=True)
+        sys.exit(1)
+    click.echo(
+        f"The local AWS on port {port} has ended."
+        if ended
+        else f"The local AWS is not running on port {port}."
+    )
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m scripts.local_aws")

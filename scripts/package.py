@@ -1,0 +1,105 @@
+"""Builds build/lambda.zip: our package and what it depends on, the same bytes wherever it is built.
+
+Wheels are taken for the function's architecture and Python, not for this machine's. In the archive
+nothing is left to the machine: paths are sorted, times and modes are fixed, what pip writes about its
+own run is left out, and nothing is compressed, since zlib and its successors deflate differently.
+"""
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from scripts.environment import BUILD, ROOT
+
+SOURCE = ROOT / "lambda"
+PACKAGE = "notifications"
+TARGET = BUILD / "lambda.zip"
+
+# Lambda's names for architectures → those of wheels; glibc 2.17 is older than any Lambda image's
+PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
+EPOCH = (1980, 1, 1, 0, 0, 0)
+UNIX = 3
+# "Running pip" (pip documentation): what an installation notes about itself, and console scripts
+LEFT_OUT = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+
+
+def build(target: Path, *, source: Path = SOURCE, architecture: str = "arm64", python: str = "3.13") -> str:
+    """Builds the package.
+
+    Args:
+        target: where the archive goes; an older one there is replaced only when the bytes differ.
+        source: the folder that holds our package and `requirements.txt`.
+        architecture: arm64 or x86_64.
+        python: the function's version of Python, such as 3.13.
+
+    Returns:
+        The archive's SHA-256, in hexadecimal.
+
+    Raises:
+        click.ClickException: a dependency is not to be had for that architecture and Python.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as work:
+        vendored = Path(work) / "vendored"
+        _vendor(source / "requirements.txt", vendored, architecture, python)
+        archive = Path(work) / "lambda.zip"
+        with zipfile.ZipFile(archive, "w") as file:
+            for name, path in sorted([*_files(vendored), *_files(source, PACKAGE)]):
+                entry = zipfile.ZipInfo(name, EPOCH)
+                entry.create_system = UNIX
+                entry.external_attr = 0o100644 << 16
+                file.writestr(entry, path.read_bytes(), zipfile.ZIP_STORED)
+        content = archive.read_bytes()
+        if not target.exists() or target.read_bytes() != content:
+            archive.replace(target)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _vendor(requirements: Path, into: Path, architecture: str, python: str) -> None:
+    tag = f"cp{python.replace('.', '')}"
+    done = subprocess.run(  # noqa: S603 - a list, no shell
+        [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--require-hashes", "--requirement", str(requirements), "--target", str(into)),
+            *("--no-deps", "--no-compile", "--only-binary", ":all:"),
+            *("--platform", PLATFORMS[architecture], "--python-version", python),
+            *("--implementation", "cp", "--abi", tag, "--abi", "abi3", "--abi", "none"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        reason = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise click.ClickException(
+            f"The packages of {requirements.name} could not be had for {architecture}, Python {python}: "
+            f"{' '.join(reason) or done.stderr.strip()}"
+        )
+
+
+def _files(top: Path, below: str = "") -> Iterator[tuple[str, Path]]:
+    """The files to pack: the name in the archive, and the path."""
+    for path in (top / below).rglob("*"):
+        name = path.relative_to(top)
+        if path.is_file() and path.name not in LEFT_OUT and not {"__pycache__", "bin"} & set(name.parts):
+            yield name.as_posix(), path
+
+
+@click.command()
+@click.option("--architecture", type=click.Choice(sorted(PLATFORMS)), default="arm64", show_default=True)
+@click.option("--python", default="3.13", show_default=True, help="The function's version of Python.")
+def main(architecture: str, python: str) -> None:
+    """Build build/lambda.zip, the package of all functions."""
+    digest = build(TARGET, architecture=architecture, python=python)
+    size = TARGET.stat().st_size / 1024
+    click.echo(f"{TARGET.relative_to(ROOT)}  {size:.0f} KiB  sha256 {digest}")
+
+
+if __name__ == "__main__":
+    main()

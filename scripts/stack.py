@@ -1,0 +1,201 @@
+"""Plan, deploy, read and destroy one environment."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scripts import package, state_bucket
+from scripts.environment import BUILD, LOCAL, TERRAFORM, Environment, check_name, local, remote
+from scripts.local_aws import process
+from scripts.local_aws.server import DEFAULT_PORT
+from scripts.terraform import Terraform
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What Terraform makes of the root module in one environment."""
+
+    environment: Environment
+    stream: bool = True
+
+    @property
+    def terraform(self) -> Terraform:
+        return Terraform(
+            TERRAFORM,
+            self.environment.variables,
+            data_dir=self.environment.data_dir,
+            stream=self.stream,
+        )
+
+    @property
+    def plan_file(self) -> Path:
+        return self.environment.data_dir / "plan.tfplan"
+
+    def init(self) -> None:
+        """Makes the state bucket, if it is new, and prepares Terraform."""
+        require_terraform()
+        bucket = state_bucket.ensure(self.environment)
+        self.environment.data_dir.mkdir(parents=True, exist_ok=True)
+        quiet = Terraform(TERRAFORM, self.environment.variables, data_dir=self.environment.data_dir)
+        quiet.init(backend_files=[self.environment.folder / "backend.hcl"], backend={"bucket": bucket})
+
+    def package(self) -> str:
+        """Builds the functions' package as the environment wants it; returns its SHA-256."""
+        return package.build(
+            package.TARGET,
+            architecture=self.environment.setting("lambda_architecture"),
+            python=self.environment.setting("lambda_runtime").removeprefix("python"),
+        )
+
+    def plan(self, *, destroy: bool = False, variables: dict[str, Any] | None = None) -> bool:
+        """Saves a plan, and says whether it would change anything."""
+        return self.terraform.plan(
+            out=self.plan_file,
+            var_files=[self.environment.folder / "terraform.tfvars"],
+            variables=variables,
+            destroy=destroy,
+        )
+
+    def apply(self) -> None:
+        """Applies the saved plan."""
+        self.terraform.apply(self.plan_file)
+
+    def outputs(self) -> dict[str, Any]:
+        """The root outputs.
+
+        Raises:
+            click.ClickException: nothing is deployed.
+        """
+        found = self.terraform.outputs()
+        if not found:
+            raise click.ClickException(
+                f"Nothing is deployed in {self.environment.name!r}: make deploy ENV={self.environment.name}."
+            )
+        return found
+
+
+def require_terraform() -> None:
+    """Refuses to go on without Terraform."""
+    if not shutil.which("terraform"):
+        raise click.ClickException(
+            "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again."
+        )
+
+
+def environment_named(name: str, *, start: bool = True) -> Environment:
+    """The environment, made this process's own; the local AWS is started if it is that one's."""
+    check_name(name)
+    if name != LOCAL:
+        return remote(name).activate()
+    port = int(os.environ.get("LOCAL_AWS_PORT", DEFAULT_PORT))
+    try:
+        running = process.start(port) if start else process.find(port)
+    except process.LocalAwsError as error:
+        raise click.ClickException(str(error)) from None
+    if running is None:
+        raise click.ClickException(
+            f"The local AWS is not running on port {port}, so nothing is deployed; run make deploy."
+        )
+    return local(running.url).activate()
+
+
+def plainly(command: Callable[P, R]) -> Callable[P, R]:
+    """Turns what AWS refuses into one sentence."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (ClientError, BotoCoreError) as error:
+            raise click.ClickException(f"AWS: {error}") from None
+
+    return wrapped
+
+
+env_option = click.option(
+    "--env", "name", default=LOCAL, show_default=True, envvar="ENV", help="The environment."
+)
+
+
+@click.group()
+def main() -> None:
+    """Plan, deploy, read and destroy one environment."""
+
+
+@main.command()
+@env_option
+@plainly
+def plan(name: str) -> None:
+    """Show what a deploy would change; exits 2 if it would change anything."""
+    stack = Stack(environment_named(name))
+    stack.package()
+    stack.init()
+    sys.exit(2 if stack.plan() else 0)
+
+
+@main.command()
+@env_option
+@click.option("--yes", is_flag=True, envvar="YES", help="Do not ask, except what Terraform itself refuses.")
+@plainly
+def deploy(name: str, yes: bool) -> None:
+    """Build the package, plan, ask, and apply just that plan."""
+    stack = Stack(environment_named(name))
+    stack.package()
+    stack.init()
+    if not stack.plan():
+        click.echo(f"Nothing to change in {name!r}.")
+        return
+    confirm(name, f"Apply this plan to {name!r}?", yes)
+    stack.apply()
+
+
+@main.command()
+@env_option
+@plainly
+def outputs(name: str) -> None:
+    """Print the outputs as JSON."""
+    stack = Stack(environment_named(name, start=False), stream=False)
+    stack.init()
+    click.echo(json.dumps(stack.outputs(), indent=2, sort_keys=True))
+
+
+@main.command()
+@env_option
+@click.option("--yes", is_flag=True, envvar="YES", help="Do not ask.")
+@plainly
+def destroy(name: str, yes: bool) -> None:
+    """Show what would go, ask, and destroy it. The state bucket stays."""
+    stack = Stack(environment_named(name, start=False))
+    stack.package()
+    stack.init()
+    if not stack.plan(destroy=True):
+        click.echo(f"Nothing is deployed in {name!r}.")
+        return
+    confirm(name, f"Destroy everything in {name!r}, and all that its users have stored?", yes)
+    stack.apply()
+
+
+def confirm(name: str, question: str, yes: bool) -> None:
+    """Asks, unless it is the local environment or the answer was given; refuses where nobody can answer."""
+    if yes or name == LOCAL:
+        return
+    if not sys.stdin.isatty():
+        raise click.ClickException("There is nobody to ask; look at the plan and say YES=1.")
+    click.confirm(question, abort=True)
+
+
+if __name__ == "__main__":
+    BUILD.mkdir(exist_ok=True)
+    main(prog_name="python -m scripts.stack")
