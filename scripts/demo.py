@@ -110,7 +110,7 @@ def registered(story: Story, environment: Environment, outputs: dict[str, Any]) 
         except application.cognito.exceptions.CodeMismatchException as error:
             tell(error.response["Error"]["Code"])
         else:
-            raise NotSeenError("the refusal of a wrong code")
+            raise NotSeenError("a wrong code was accepted")
     with story.step("The right code is accepted"):
         application.confirm(person, code)
 
@@ -120,12 +120,12 @@ def registered(story: Story, environment: Environment, outputs: dict[str, Any]) 
             "Item"
         )
         if not item:
-            raise NotSeenError("the record")
+            raise NotSeenError("there is no record in the table")
         record = {name: next(iter(value.values())) for name, value in sorted(item.items())}
     with story.step("The opt-in mail arrives"):
         mailbox.wait(person.email, CONFIRMATION)
         if mailbox.of(person.email, WELCOME):
-            raise NotSeenError("the opt-in before the welcome")
+            raise NotSeenError("the welcome came before the opt-in")
     with story.step("Opt in by its link"):
         application.opt_in(person)
     with story.step("The welcome arrives with the next sweep, which comes every minute") as tell:
@@ -142,8 +142,10 @@ def registered(story: Story, environment: Environment, outputs: dict[str, Any]) 
         wait_for("the notification as SENT", sent, within=10)
         welcomes = [mail for mail in mailbox.all() if f"Hello {person.username}," in mail.text]
         if [mail.to for mail in welcomes] != [[person.email]]:
-            raise NotSeenError(f"one welcome at {person.email} alone")
-    return {"record": record, "mails": [asdict(mail) for mail in mailbox.of(person.email)]}
+            raise NotSeenError(
+                f"the welcome went to {[mail.to for mail in welcomes]}, not once to {person.email}"
+            )
+    return {"record": recorded(), "mails": [asdict(mail) for mail in mailbox.of(person.email)]}
 
 
 def summary(console: Console, environment: Environment, report: dict[str, Any]) -> None:

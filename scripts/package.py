@@ -89,17 +89,3 @@ def _files(top: Path, below: str = "") -> Iterator[tuple[str, Path]]:
         name = path.relative_to(top)
         if path.is_file() and path.name not in LEFT_OUT and not {"__pycache__", "bin"} & set(name.parts):
             yield name.as_posix(), path
-
-
-@click.command()
-@click.option("--architecture", type=click.Choice(sorted(PLATFORMS)), default="arm64", show_default=True)
-@click.option("--python", default="3.13", show_default=True, help="The function's version of Python.")
-def main(architecture: str, python: str) -> None:
-    """Build build/lambda.zip, the package of all functions."""
-    digest = build(TARGET, architecture=architecture, python=python)
-    size = TARGET.stat().st_size / 1024
-    click.echo(f"{TARGET.relative_to(ROOT)}  {size:.0f} KiB  sha256 {digest}")
-
-
-if __name__ == "__main__":
-    main()

@@ -14,7 +14,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts import package, state_bucket
-from scripts.environment import BUILD, LOCAL, TERRAFORM, Environment, check_name, local, remote
+from scripts.environment import BUILD, LOCAL, ROOT, TERRAFORM, Environment, check_name, local, remote
 from scripts.local_aws import process
 from scripts.local_aws.server import DEFAULT_PORT
 from scripts.terraform import Terraform
@@ -132,6 +132,16 @@ env_option = click.option(
 @click.group()
 def main() -> None:
     """Plan, deploy, read and destroy one environment."""
+
+
+@main.command(name="package")
+@env_option
+def build(name: str) -> None:
+    """Build build/lambda.zip for the environment's architecture and runtime."""
+    # it reaches no AWS at all, so it needs none to be there
+    digest = Stack(remote(check_name(name))).package()
+    size = package.TARGET.stat().st_size / 1024
+    click.echo(f"{package.TARGET.relative_to(ROOT)}  {size:.0f} KiB  sha256 {digest}")
 
 
 @main.command()

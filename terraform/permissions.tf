@@ -75,7 +75,8 @@ locals {
     conditions = [{ test = "StringEquals", variable = "ses:FromAddress", values = [var.ses_identity.from_address] }]
   }]
 
-  # SES wants permission for the configuration set as well. It lives beside the identity.
+  # Where a configuration set applies, SES checks the permission against it too. It lives beside the
+  # identity.
   ses_configuration_set_arns = try(var.ses_identity.configuration_set, null) == null ? [] : [
     "${split(":identity/", var.ses_identity.arn)[0]}:configuration-set/${var.ses_identity.configuration_set}"
   ]

@@ -116,7 +116,11 @@ class Aws:
     def role(self, policy: list[Json], path: str = "/", service: str = "lambda.amazonaws.com") -> str:
         """A role with these statements; its ARN."""
         name = unique("role")
-        trust = {"Effect": "Allow", "Principal": {"Service": service, "AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": service, "AWS": ACCOUNT},
+            "Action": "sts:AssumeRole",
+        }
         arn = self.iam.create_role(
             RoleName=name,
             Path=path,
@@ -136,7 +140,6 @@ class Aws:
         """A Python function of one file, with `handler`; its ARN."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
-            archive.writestr("code.py", "")  # shadows nothing that matters
             archive.writestr("main.py", source)
         arn = self.functions.create_function(
             FunctionName=unique("function"),
@@ -172,7 +175,9 @@ class Aws:
             self.permit(function_arn, made["Arn"])
         return Pool(self, made["Id"], made["Arn"], client)
 
-    def permit(self, function_arn: str, source_arn: str, principal: str = "cognito-idp.amazonaws.com") -> None:
+    def permit(
+        self, function_arn: str, source_arn: str, principal: str = "cognito-idp.amazonaws.com"
+    ) -> None:
         self.functions.add_permission(
             FunctionName=function_arn,
             StatementId=unique("permission"),
@@ -237,7 +242,9 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Start servers, each with limits of its own, and end them after the last test."""
     # Whatever the shell holds is none of these tests' business.
     changed = pytest.MonkeyPatch()
-    for name in [n for n in os.environ if n.startswith(("AWS_", "LOCAL_AWS_")) or n.lower().endswith("_proxy")]:
+    for name in [
+        n for n in os.environ if n.startswith(("AWS_", "LOCAL_AWS_")) or n.lower().endswith("_proxy")
+    ]:
         changed.delenv(name)
     started: list[tuple[int, Path]] = []
 

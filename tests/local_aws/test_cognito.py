@@ -84,7 +84,9 @@ def test_confirm_sign_up_sends_the_documented_event(pool: Pool, trigger: Trigger
     assert person.status() == "CONFIRMED"
 
 
-def test_admin_confirm_sign_up_fires_the_same_source_and_verifies_nothing(pool: Pool, trigger: Trigger) -> None:
+def test_admin_confirm_sign_up_fires_the_same_source_and_verifies_nothing(
+    pool: Pool, trigger: Trigger
+) -> None:
     person = pool.sign_up()
     pool.aws.cognito.admin_confirm_sign_up(UserPoolId=pool.id, Username=person.name)
     (event,) = trigger.events(person)

@@ -62,7 +62,7 @@ resource "aws_cognito_user_pool" "this" {
 
   lifecycle {
     # AWS cannot change or remove an attribute of a pool: Terraform would replace the pool, and
-    # every user with it. A new attribute is added here and in the console, or by a new pool.
+    # every user with it. So the schema is used when the pool is made, and never again.
     ignore_changes = [schema]
   }
 }

@@ -1,0 +1,86 @@
+# The front door. `make` lists what there is. Nothing needs another target to be typed before it.
+
+ENV ?= local
+PYTHON ?= python3
+TESTS ?=
+export ENV LOCAL_AWS_PORT YES
+
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/python -m
+
+ifeq ($(filter 3.81 3.82 4.% 5.%,$(MAKE_VERSION)),)
+$(error GNU make 3.81 or newer is needed, and this is $(MAKE_VERSION); install it)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo deploy plan outputs destroy package local-up local-status local-down \
+        test test-unit test-terraform test-integration lint fmt lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  ENV=local|dev|prod chooses the environment (now: $(ENV)); YES=1 answers what is asked."
+
+$(READY): scripts/requirements.txt scripts/setup.sh
+	@sh scripts/setup.sh "$(PYTHON)" $(VENV) scripts/requirements.txt
+
+demo: $(READY) ## Deploy to a local AWS and watch a person register
+	@$(RUN) scripts.demo
+
+plan: $(READY) ## Show what a deploy of ENV would change
+	@$(RUN) scripts.stack plan
+
+deploy: $(READY) ## Deploy ENV: package, plan, ask, apply
+	@$(RUN) scripts.stack deploy
+
+outputs: $(READY) ## Print the outputs of ENV as JSON
+	@$(RUN) scripts.stack outputs
+
+destroy: $(READY) ## Destroy ENV: plan, ask, apply
+	@$(RUN) scripts.stack destroy
+
+package: $(READY) ## Build build/lambda.zip as ENV wants it
+	@$(RUN) scripts.stack package
+
+local-up: $(READY) ## Start the local AWS in the background
+	@$(RUN) scripts.local_aws up
+
+local-status: $(READY) ## Say whether it runs, where, and what it takes
+	@$(RUN) scripts.local_aws status
+
+local-down: $(READY) ## Stop it, with all that it holds
+	@$(RUN) scripts.local_aws down
+
+test: $(READY) ## All tests
+	@$(RUN) pytest tests $(TESTS)
+
+test-unit: $(READY) ## Tests of the functions and scripts: no Terraform, no local AWS
+	@$(RUN) pytest tests/unit $(TESTS)
+
+test-terraform: $(READY) ## Tests of the Terraform modules against a local AWS
+	@$(RUN) pytest tests/terraform $(TESTS)
+
+test-integration: $(READY) ## Deploy and drive the flow; AWS_ENDPOINT_URL=… for another emulator
+	@$(RUN) pytest tests/integration $(TESTS)
+
+lint: $(READY) ## ruff, mypy, terraform fmt
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@terraform fmt -check -diff -recursive terraform
+
+fmt: $(READY) ## Format Python and HCL
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+	@terraform fmt -recursive terraform
+
+UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
+lock: $(READY) ## Pin and hash anew what is installed
+	@$(UV_COMPILE) --upgrade --group dev --output-file scripts/requirements.txt pyproject.toml
+	@$(UV_COMPILE) --upgrade --output-file lambda/requirements.txt lambda/requirements.in
+
+clean: ## Stop the local AWS and remove what was built; .venv stays
+	@if [ -f $(READY) ]; then $(RUN) scripts.local_aws down; fi
+	@rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Makes the virtual environment that everything else runs in. Called by make, when it is missing or older
+# than what it is made of. Says in one sentence what this machine lacks.
+set -eu
+
+python=$1
+venv=$2
+requirements=$3
+
+lacking() {
+  printf '%s\n' "$1" >&2
+  exit 1
+}
+
+command -v "$python" >/dev/null 2>&1 ||
+  lacking "Python 3.11 or newer is needed and $python was not found; install it, or name it with PYTHON=…"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+  lacking "Python 3.11 or newer is needed and $python is $("$python" -V 2>&1); install it, or name it with PYTHON=…"
+"$python" -c 'import ensurepip, venv' 2>/dev/null ||
+  lacking "$python has no venv; install it (Debian and Ubuntu: the package python3-venv)."
+
+echo "Setting up $venv (once, about a minute) …" >&2
+# in place: a local AWS that runs from it goes on running
+"$python" -m venv "$venv" || lacking "The virtual environment $venv could not be made; see above."
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$requirements" ||
+  lacking "The packages of $requirements could not be installed; see above. Is the package index within reach?"
+touch "$venv/.ready"
