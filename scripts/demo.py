@@ -114,14 +114,16 @@ def registered(story: Story, environment: Environment, outputs: dict[str, Any]) 
     with story.step("The right code is accepted"):
         application.confirm(person, code)
 
-    with story.step("The record is in the table"):
-        key = {"UserID": {"S": person.username}}
-        item = dynamodb.get_item(TableName=outputs["user_table_name"], Key=key, ConsistentRead=True).get(
-            "Item"
+    def recorded() -> dict[str, str]:
+        found = dynamodb.get_item(
+            TableName=outputs["user_table_name"], Key={"UserID": {"S": person.username}}, ConsistentRead=True
         )
-        if not item:
+        if "Item" not in found:
             raise NotSeenError("there is no record in the table")
-        record = {name: next(iter(value.values())) for name, value in sorted(item.items())}
+        return {name: value["S"] for name, value in sorted(found["Item"].items())}
+
+    with story.step("The record is in the table"):
+        recorded()
     with story.step("The opt-in mail arrives"):
         mailbox.wait(person.email, CONFIRMATION)
         if mailbox.of(person.email, WELCOME):

@@ -1,6 +1,8 @@
-"""Describe answers that MiniStack gives without everything it was told, so that a second plan is not empty.
+"""Alarms as they were put: MiniStack forgets or leaves out some settings, and a second plan would not be empty.
 
-Rule: "DescribeAlarms" (CloudWatch API reference): a metric alarm is described with all its settings.
+Rule: "PutMetricAlarm" and "DescribeAlarms" (CloudWatch API reference): an alarm is described with all the
+settings that it was given, and with no others. The Terraform provider speaks the Query protocol, whose
+answers are the ones that need mending.
 """
 
 from __future__ import annotations
@@ -18,11 +20,26 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 def install() -> None:
+    cloudwatch._put_metric_alarm = putting_alarm(cloudwatch._put_metric_alarm)
     cloudwatch._describe_alarms = describing_alarms(cloudwatch._describe_alarms)
 
 
+def putting_alarm(original: Callable[..., Response]) -> Callable[..., Response]:
+    """Keep InsufficientDataActions, which are lost in the Query protocol."""
+
+    def put(params: Json, data: Json, is_cbor: bool, is_json: bool = False) -> Response:
+        answer = original(params, data, is_cbor, is_json)
+        if answer[0] == 200 and not (is_cbor or is_json):
+            given = json_request(params)
+            alarm = cloudwatch._alarms[given["AlarmName"]]
+            alarm["InsufficientDataActions"] = given.get("InsufficientDataActions", [])
+        return answer
+
+    return put
+
+
 def describing_alarms(original: Callable[..., Response]) -> Callable[..., Response]:
-    """Answer the Query protocol, which the Terraform provider speaks, with what the JSON protocol answers."""
+    """Answer the Query protocol with all that the JSON protocol answers."""
 
     def describe(params: Json, data: Json, is_cbor: bool, is_json: bool = False) -> Response:
         if is_cbor or is_json:
@@ -30,26 +47,34 @@ def describing_alarms(original: Callable[..., Response]) -> Callable[..., Respon
         status, _headers, body = original({}, json_request(params), False, True)
         if status != 200:  # in the Query protocol's own error envelope
             return original(params, data, False)
+        result = json.loads(body)
+        result["MetricAlarms"] = [as_given(alarm) for alarm in result["MetricAlarms"]]
         answer: Response = cloudwatch._xml(
-            200,
-            "DescribeAlarmsResponse",
-            f"<DescribeAlarmsResult>{xml(json.loads(body))}</DescribeAlarmsResult>",
+            200, "DescribeAlarmsResponse", f"<DescribeAlarmsResult>{xml(result)}</DescribeAlarmsResult>"
         )
         return answer
 
     return describe
 
 
+def as_given(alarm: Json) -> Json:
+    """Without the defaults that MiniStack fills in: an alarm has one statistic, and one on metric math none."""
+    invented = {"Statistic"} if alarm["ExtendedStatistic"] else set()
+    if not alarm["MetricName"]:
+        invented |= {"MetricName", "Namespace", "Statistic", "Period"}
+    return {name: value for name, value in alarm.items() if name not in invented}
+
+
 def json_request(params: Json) -> Json:
-    """`AlarmNames.member.1=a` → `{"AlarmNames": ["a"]}`."""
+    """`AlarmNames.member.1=a` → `{"AlarmNames": ["a"]}`; members that are structures are left out."""
     request: Json = {}
     for key, values in params.items():
-        name, is_list, _index = key.partition(".member.")
+        name, is_list, index = key.partition(".member.")
         value = values[0] if isinstance(values, list) else values
-        if is_list:
-            request.setdefault(name, []).append(value)
-        else:
+        if not is_list:
             request[name] = value
+        elif index.isdigit():
+            request.setdefault(name, []).append(value)
     return request
 
 

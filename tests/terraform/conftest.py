@@ -1,0 +1,97 @@
+"""Copies of the root module and of the READMEs' examples, and a local AWS of their own to apply them to."""
+
+import os
+import re
+import shutil
+import socket
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from pytest_terraform import tf
+
+from scripts import environment
+from scripts.environment import ROOT, TERRAFORM, Environment
+from scripts.local_aws import process
+from scripts.terraform import Terraform
+
+MODULES = sorted(folder.name for folder in (TERRAFORM / "modules").iterdir())
+OFFLINE = """
+terraform {
+  backend "local" {}
+}
+
+provider "aws" {
+  skip_credentials_validation = true
+  skip_requesting_account_id  = true
+}
+"""
+UNREACHABLE = "http://127.0.0.1:9"  # the discard port: whoever calls AWS here fails at once
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """A local AWS for these tests alone; this process, and what it starts, sees nothing else."""
+    with socket.socket() as probe:
+        probe.bind((environment.LOOPBACK, 0))
+        port = probe.getsockname()[1]
+    home = tmp_path_factory.mktemp("local-aws")
+    running = process.start(port, home)
+    try:
+        local = environment.local(running.url)
+        with patch.dict(os.environ, local.variables, clear=True):
+            yield local
+    finally:
+        process.stop(port, home)
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package that holds one function which does nothing: what it does is not looked at here."""
+    path = tmp_path_factory.mktemp("package") / "function.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("index.py", "def handler(event, context):\n    return event\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    """The root module, initialised, with its state in a file instead of S3. It reaches no AWS."""
+    folder = tmp_path_factory.mktemp("root") / "terraform"
+    shutil.copytree(TERRAFORM, folder, ignore=shutil.ignore_patterns(".terraform", "terraform.tfstate*"))
+    (folder / "offline_override.tf").write_text(OFFLINE)
+    variables = dict(environment.local(UNREACHABLE).variables)
+    # `-lockfile=readonly` fails if the lock file does not hold what is installed
+    variables["TF_CLI_ARGS_init"] = f"{variables.get('TF_CLI_ARGS_init', '')} -lockfile=readonly".strip()
+    terraform = Terraform(folder, variables)
+    (folder / "tests").mkdir()
+    for file in Path(__file__).parent.glob("*.tftest.hcl"):
+        shutil.copy(file, folder / "tests")
+    terraform.init()
+    return terraform
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Path:
+    """A folder for each module, with its README's example in it; pytest-terraform looks for them here."""
+    folder = tmp_path_factory.mktemp("examples")
+    for module in MODULES:
+        example = folder / module
+        example.mkdir()
+        text = example_of(TERRAFORM / "modules" / module / "README.md")
+        (example / "main.tf").write_text(text.replace('"./modules/', f'"{TERRAFORM}/modules/'))
+        (example / "provider.tf").write_text('provider "aws" {\n  region = "eu-west-1"\n}\n')
+        shutil.copy(TERRAFORM / ".terraform.lock.hcl", example)
+        shutil.copy(package, example)
+    tf.LazyModuleDir.value = str(folder)
+    tf.LazyTfBin.value = shutil.which("terraform")  # else a tofu on the PATH would go first
+    return folder
+
+
+def example_of(readme: Path) -> str:
+    """The HCL example of a module's README, as seen from the terraform folder."""
+    found = re.findall(r"^```hcl\n(.*?)^```$", readme.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(found) == 1, f"{readme.relative_to(ROOT)} should have one example"
+    return str(found[0])

@@ -1,0 +1,81 @@
+"""What the READMEs say is what there is; the files are formatted, valid and in order."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts.environment import TERRAFORM
+from scripts.terraform import Terraform
+from tests.terraform.conftest import MODULES
+
+FOLDERS = [TERRAFORM, *(TERRAFORM / "modules" / module for module in MODULES)]
+
+in_each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
+
+
+@in_each_folder
+@pytest.mark.parametrize(
+    ("heading", "kind"), [("Inputs", "variable"), ("Outputs", "output")], ids=["inputs", "outputs"]
+)
+def test_readme_names_every_input_and_output(folder: Path, heading: str, kind: str) -> None:
+    section = (folder / "README.md").read_text().split(f"## {heading}\n")[1].split("\n## ")[0]
+
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == names(folder, kind)
+
+
+@in_each_folder
+def test_readme_tells_the_defaults(folder: Path) -> None:
+    readme = (folder / "README.md").read_text()
+    for name, body in blocks(folder, "variable"):
+        default = re.search(r"^  default +=(?P<value>.+)$", body, re.MULTILINE)
+        cell = f"`{default['value'].strip()}`" if default else "required"
+        row = re.search(rf"^\| `{name}` \|.*$", readme, re.MULTILINE)
+        assert row, name
+        assert f" | {cell} | " in row[0], f"the default of {name}"
+
+
+@in_each_folder
+@pytest.mark.parametrize("kind", ["variable", "output"])
+def test_inputs_and_outputs_are_described_and_in_alphabetical_order(folder: Path, kind: str) -> None:
+    assert names(folder, kind) == sorted(names(folder, kind))
+    assert [name for name, body in blocks(folder, kind) if "  description =" not in body] == []
+
+
+@in_each_folder
+def test_inputs_are_typed_and_null_only_where_that_means_something(folder: Path) -> None:
+    for name, body in blocks(folder, "variable"):
+        assert re.search(r"^  type +=", body, re.MULTILINE), f"the type of {name}"
+        null_by_default = re.search(r"^  default +?= null$", body, re.MULTILINE) is not None
+        assert null_by_default != ("  nullable = false" in re.sub(" +=", " =", body)), name
+
+
+def test_formatted() -> None:
+    done = subprocess.run(
+        ["terraform", "fmt", "-check", "-diff", "-recursive", TERRAFORM, Path(__file__).parent],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_valid_and_locked(root: Terraform) -> None:
+    root.validate()
+
+    # the copy was initialised with the lock file read-only; that it was left alone, byte for byte:
+    assert (root.folder / ".terraform.lock.hcl").read_bytes() == (
+        TERRAFORM / ".terraform.lock.hcl"
+    ).read_bytes()
+
+
+def names(folder: Path, kind: str) -> list[str]:
+    return [name for name, _ in blocks(folder, kind)]
+
+
+def blocks(folder: Path, kind: str) -> list[tuple[str, str]]:
+    """The variables or outputs of a module as (name, body), in the order of the file."""
+    text = (folder / f"{kind}s.tf").read_text()
+    return re.findall(rf'^{kind} "(\w+)" {{\n(.*?)^}}$', text, re.MULTILINE | re.DOTALL)
