@@ -159,7 +159,8 @@ def next_due(row: Notification, outcome: Outcome, now: datetime) -> datetime | N
         age = now - row.created_at
         return now + min(max(age / 10, OPT_IN_POLL_MIN), OPT_IN_POLL_MAX)
     if outcome.state is State.RETRY:
-        pause: timedelta = min(RETRY_BASE * 2 ** max(row.attempts - 1, 0), RETRY_CAP)
+        doublings = min(max(row.attempts, 1), MAX_ATTEMPTS) - 1
+        pause: timedelta = min(RETRY_BASE * 2**doublings, RETRY_CAP)
         # half of it by chance: rows that failed together must not come back together
         jitter: float = random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
         return now + pause * jitter

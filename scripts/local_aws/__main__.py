@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -24,6 +25,14 @@ port_option: Callable[..., click.Command] = click.option(
     show_envvar=True,
     help="Where it listens, on 127.0.0.1 only.",
 )
+home_option: Callable[..., click.Command] = click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=server.DEFAULT_HOME,
+    envvar="LOCAL_AWS_HOME",
+    show_envvar=True,
+    help="Where it keeps its log and its record; build/local-aws if not given.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,18 +42,19 @@ def main() -> None:
 
 @main.command()
 @port_option
-def up(port: int) -> None:
+@home_option
+def up(port: int, home: Path) -> None:
     """Start it, and wait until it answers."""
-    if running := process.find(port):
+    if running := process.find(port, home):
         click.echo(f"The local AWS is already running at {running.url} (pid {running.pid}).")
         return
     console = Console(stderr=True)
     try:
         if console.is_terminal:
             with console.status(f"Starting the local AWS on port {port} …"):
-                running = process.start(port, say=console.print)
+                running = process.start(port, home, say=console.print)
         else:
-            running = process.start(port, say=lambda sentence: click.echo(sentence, err=True))
+            running = process.start(port, home, say=lambda sentence: click.echo(sentence, err=True))
     except process.LocalAwsError as error:
         click.echo(error, err=True)
         sys.exit(1)
@@ -55,10 +65,11 @@ def up(port: int) -> None:
 
 @main.command()
 @port_option
+@home_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def status(port: int, as_json: bool) -> None:
+def status(port: int, home: Path, as_json: bool) -> None:
     """Say whether it runs, since when and with how much memory; exits 3 if it does not."""
-    running = process.find(port)
+    running = process.find(port, home)
     if running is None:
         if as_json:
             click.echo(json.dumps({"running": False, "port": port}))
@@ -83,10 +94,11 @@ def status(port: int, as_json: bool) -> None:
 
 @main.command()
 @port_option
-def down(port: int) -> None:
+@home_option
+def down(port: int, home: Path) -> None:
     """End it, with all that it holds."""
     try:
-        ended = process.stop(port)
+        ended = process.stop(port, home)
     except process.LocalAwsError as error:
         click.echo(error, err=True)
         sys.exit(1)

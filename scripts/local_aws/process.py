@@ -144,6 +144,7 @@ def _launch(port: int, home: Path, extra: dict[str, str]) -> LocalAws:
         child.kill()
         child.wait()
         raise
+    child.returncode = 0  # from here on it is on its own: Popen shall not warn that it still runs
     running = LocalAws(
         port=port,
         pid=child.pid,

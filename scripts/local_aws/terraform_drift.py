@@ -1,4 +1,4 @@
-"""Alarms as they were put: MiniStack forgets or leaves out some settings, and a second plan would not be empty.
+"""Alarms as they were put: MiniStack leaves out some settings, and a second plan would not be empty.
 
 Rule: "PutMetricAlarm" and "DescribeAlarms" (CloudWatch API reference): an alarm is described with all the
 settings that it was given, and with no others. The Terraform provider speaks the Query protocol, whose
@@ -58,7 +58,7 @@ def describing_alarms(original: Callable[..., Response]) -> Callable[..., Respon
 
 
 def as_given(alarm: Json) -> Json:
-    """Without the defaults that MiniStack fills in: an alarm has one statistic, and one on metric math none."""
+    """Without what MiniStack fills in: an alarm has one statistic, and one on metric math has none."""
     invented = {"Statistic"} if alarm["ExtendedStatistic"] else set()
     if not alarm["MetricName"]:
         invented |= {"MetricName", "Namespace", "Statistic", "Period"}

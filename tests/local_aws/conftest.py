@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import socket
+import time
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 
 import boto3
 import pytest
@@ -46,10 +48,22 @@ def unique(prefix: str) -> str:
     return f"{prefix}-{secrets.token_hex(4)}"
 
 
-def get(url: str) -> bytes:
-    """An unsigned GET, as a mail program makes it when a link is clicked."""
-    with DIRECT.open(url, timeout=10) as answer:
-        return bytes(answer.read())
+class HttpError(Exception):
+    """An answer that is an error, read to its end."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(body)
+        self.status = status
+
+
+def get(url: str | urllib.request.Request) -> bytes:
+    """An unsigned GET, as a browser makes it when a link is clicked. Raises HttpError."""
+    try:
+        with DIRECT.open(url, timeout=10) as answer:
+            return bytes(answer.read())
+    except HTTPError as error:
+        with error:
+            raise HttpError(error.code, error.read().decode()) from None
 
 
 @contextmanager
@@ -150,9 +164,8 @@ class Aws:
             Timeout=timeout,
             Environment={"Variables": variables},
         )["FunctionArn"]
-        self.functions.get_waiter("function_active_v2").wait(
-            FunctionName=arn, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
-        )
+        while self.functions.get_function_configuration(FunctionName=arn)["State"] == "Pending":
+            time.sleep(0.05)
         return arn
 
     def pool(

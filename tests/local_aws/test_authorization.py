@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,5 +155,7 @@ def test_a_function_reaches_this_server_with_its_roles_rights_alone(aws: Aws) ->
 
 
 def test_requests_with_a_wrong_signature_are_refused(aws: Aws) -> None:
+    role = aws.as_role(aws.role([{"Effect": "Allow", "Action": "sns:*", "Resource": "*"}]))
+    role.sns.list_topics()
     with refused("SignatureDoesNotMatch"):
-        Aws(aws.url, "test", "not the secret").sns.list_topics()
+        replace(role, secret="not the secret").sns.list_topics()

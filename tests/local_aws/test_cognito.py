@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -206,9 +205,9 @@ def test_throttling_is_unexpected(aws: Aws, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def hasty_pool(hasty: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pool, Trigger]]:
+def hasty_pool(hasty: Aws, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pool, Trigger]:
     trigger = Trigger(hasty, tmp_path_factory.mktemp("hasty"))
-    yield hasty.pool(trigger.arn), trigger
+    return hasty.pool(trigger.arn), trigger
 
 
 def test_a_silent_function_is_given_up_after_three_attempts(hasty_pool: tuple[Pool, Trigger]) -> None:

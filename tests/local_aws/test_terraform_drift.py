@@ -1,25 +1,55 @@
-"""What Terraform reads back must be what it wrote."""
+"""What Terraform reads back must be what it wrote. Its provider speaks the Query protocol, unlike boto3."""
 
 from __future__ import annotations
 
+import urllib.request
 from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
 
-from tests.local_aws.conftest import Aws, refused, unique
+import boto3
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
+
+from tests.local_aws.conftest import REGION, Aws, HttpError, Json, get, unique
+
+
+def query(aws: Aws, operation: str, **arguments: Any) -> Json:
+    """A CloudWatch call in the Query protocol."""
+    session = boto3.Session("test", "test", region_name=REGION)
+    model = session.client("cloudwatch", endpoint_url=aws.url).meta.service_model.operation_model(operation)
+    body = urlencode(create_serializer("query").serialize_to_request(arguments, model)["body"])
+    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+    url = f"{aws.url}/"
+    request = AWSRequest("POST", url, headers, body)
+    SigV4Auth(Credentials(aws.key, aws.secret), "monitoring", REGION).add_auth(request)
+    sent = urllib.request.Request(url, body.encode(), dict(request.headers), method="POST")  # noqa: S310
+    content = {"body": get(sent), "headers": {}, "status_code": 200}
+    parsed: Json = create_parser("query").parse(content, model.output_shape)
+    return parsed
+
+
+ALARM: Json = {
+    "MetricName": "Errors",
+    "Namespace": "AWS/Lambda",
+    "Statistic": "Sum",
+    "Period": 300,
+    "EvaluationPeriods": 2,
+    "Threshold": 0.5,
+    "ComparisonOperator": "GreaterThanThreshold",
+}
 
 
 def test_an_alarm_is_described_with_all_its_settings(aws: Aws) -> None:
     name = unique("alarm <&>")
-    settings = {
+    settings = ALARM | {
         "AlarmName": name,
         "AlarmDescription": "Somebody & somebody else <wait>",
-        "MetricName": "Errors",
-        "Namespace": "AWS/Lambda",
-        "Statistic": "Sum",
-        "Period": 300,
-        "EvaluationPeriods": 2,
         "DatapointsToAlarm": 1,
-        "Threshold": 0.5,
-        "ComparisonOperator": "GreaterThanThreshold",
         "TreatMissingData": "notBreaching",
         "Unit": "Count",
         "ActionsEnabled": False,
@@ -28,31 +58,50 @@ def test_an_alarm_is_described_with_all_its_settings(aws: Aws) -> None:
         "OKActions": ["arn:aws:sns:us-east-1:000000000000:fine"],
         "InsufficientDataActions": ["arn:aws:sns:us-east-1:000000000000:unknown"],
     }
-    cloudwatch = aws.client("cloudwatch")
-    cloudwatch.put_metric_alarm(**settings)
-    (found,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    query(aws, "PutMetricAlarm", **settings)
+    (found,) = query(aws, "DescribeAlarms", AlarmNames=[name])["MetricAlarms"]
     assert {key: found[key] for key in settings} == settings
     assert isinstance(found["AlarmConfigurationUpdatedTimestamp"], datetime)
     assert "ExtendedStatistic" not in found
-    assert cloudwatch.describe_alarms(AlarmNamePrefix=name[:-1])["MetricAlarms"] == [found]
+    assert query(aws, "DescribeAlarms", AlarmNamePrefix=name[:-1])["MetricAlarms"] == [found]
+    assert query(aws, "DescribeAlarms", AlarmNames=["another"])["MetricAlarms"] == []
+
+
+def test_an_alarm_on_a_percentile_has_no_other_statistic(aws: Aws) -> None:
+    name = unique("alarm")
+    settings = {key: value for key, value in ALARM.items() if key != "Statistic"}
+    query(aws, "PutMetricAlarm", AlarmName=name, ExtendedStatistic="p99", **settings)
+    (found,) = query(aws, "DescribeAlarms", AlarmNames=[name])["MetricAlarms"]
+    assert found["ExtendedStatistic"] == "p99"
+    assert "Statistic" not in found
+
+
+def test_an_alarm_on_metric_math_has_no_metric_of_its_own(aws: Aws) -> None:
+    name = unique("alarm")
+    query(
+        aws,
+        "PutMetricAlarm",
+        AlarmName=name,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        Metrics=[{"Id": "a", "Expression": "1 + 1", "Period": 60}],
+    )
+    (found,) = query(aws, "DescribeAlarms", AlarmNames=[name])["MetricAlarms"]
+    assert not {"MetricName", "Namespace", "Statistic", "Period"} & found.keys()
 
 
 def test_alarms_are_listed_in_pages(aws: Aws) -> None:
-    cloudwatch, prefix = aws.client("cloudwatch"), unique("page")
+    prefix = unique("page")
     for number in range(3):
-        cloudwatch.put_metric_alarm(
-            AlarmName=f"{prefix}{number}",
-            MetricName="Errors",
-            Namespace="AWS/Lambda",
-            Statistic="Sum",
-            Period=60,
-            EvaluationPeriods=1,
-            Threshold=1,
-            ComparisonOperator="GreaterThanThreshold",
-        )
-    pages = cloudwatch.get_paginator("describe_alarms").paginate(
-        AlarmNamePrefix=prefix, PaginationConfig={"PageSize": 2}
-    )
-    assert [len(page["MetricAlarms"]) for page in pages] == [2, 1]
-    with refused("ValidationError"):
-        cloudwatch.describe_alarms(MaxRecords=101)
+        query(aws, "PutMetricAlarm", AlarmName=f"{prefix}{number}", **ALARM)
+    first = query(aws, "DescribeAlarms", AlarmNamePrefix=prefix, MaxRecords=2)
+    second = query(aws, "DescribeAlarms", AlarmNamePrefix=prefix, NextToken=first["NextToken"])
+    assert [len(page["MetricAlarms"]) for page in (first, second)] == [2, 1]
+    assert "NextToken" not in second
+
+
+def test_a_refused_describe_stays_an_error(aws: Aws) -> None:
+    with pytest.raises(HttpError, match="<Code>ValidationError</Code>") as caught:
+        query(aws, "DescribeAlarms", MaxRecords=101)
+    assert caught.value.status == 400

@@ -1,0 +1,120 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifications.notification import (
+    DUE_SHARDS,
+    HISTORY,
+    LEASE,
+    MAX_ATTEMPTS,
+    OPT_IN_POLL_MAX,
+    OPT_IN_POLL_MIN,
+    RETRY_BASE,
+    RETRY_CAP,
+    InvalidRowError,
+    Notification,
+    Outcome,
+    State,
+    due_shard,
+    next_due,
+)
+from notifications.registration import WELCOME_IS_GOOD_FOR
+
+texts = st.text(min_size=1)
+moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 - given its zone beside
+    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+)
+notifications = st.builds(
+    Notification,
+    notification_id=texts,
+    user_id=texts,
+    sub=texts,
+    category=texts,
+    template=texts,
+    created_at=moments,
+    good_until=moments,
+    due_at=moments,
+    state=st.sampled_from(State),
+    attempts=st.integers(0, 100),
+    data=st.dictionaries(texts, texts),
+)
+NOTHING: Any = object()
+WAITING = [state for state in State if not state.final]
+
+
+@given(notifications)
+def test_a_row_is_read_as_it_was_written(notification: Notification) -> None:
+    assert Notification.from_row(notification.to_row()) == notification
+
+
+@given(notifications, st.data())
+def test_a_row_that_lacks_something_names_it(notification: Notification, data: st.DataObject) -> None:
+    row = notification.to_row()
+    name = data.draw(st.sampled_from(sorted(set(row) - {"DueShard", "ExpiresAt"})))
+    wrong = data.draw(st.sampled_from([NOTHING, None, [], float("nan"), 10**30]))
+    del row[name]
+    if (
+        wrong is not NOTHING
+        and not (name == "Attempts" and wrong == 10**30)
+        and not (name == "Data" and wrong == [])
+    ):
+        row[name] = wrong
+    with pytest.raises(InvalidRowError, match=name):
+        Notification.from_row(row)
+
+
+@given(notifications)
+def test_history_outlives_what_still_waits(notification: Notification) -> None:
+    assert HISTORY > WELCOME_IS_GOOD_FOR
+    expires = datetime.fromtimestamp(notification.to_row()["ExpiresAt"], tz=UTC)
+    assert timedelta() <= notification.created_at + HISTORY - expires < timedelta(seconds=1)
+
+
+@given(notifications, st.sampled_from([state for state in State if state.final]), moments)
+def test_what_is_final_is_never_due_again(notification: Notification, state: State, now: datetime) -> None:
+    assert next_due(notification, Outcome(state), now) is None
+
+
+@given(notifications, moments)
+def test_a_retry_comes_later_each_time_up_to_a_cap(notification: Notification, now: datetime) -> None:
+    due = next_due(notification, Outcome(State.RETRY), now)
+    assert due is not None
+    longest = min(
+        RETRY_BASE.total_seconds() * 2.0 ** max(notification.attempts - 1, 0), RETRY_CAP.total_seconds()
+    )
+    assert longest / 2 <= (due - now).total_seconds() <= longest
+
+
+@given(notifications, st.timedeltas(timedelta(), timedelta(days=4)))
+def test_an_opt_in_is_looked_for_often_at_first(notification: Notification, age: timedelta) -> None:
+    now = notification.created_at + age
+    due = next_due(notification, Outcome(State.WAITING_OPT_IN), now)
+    assert due is not None
+    assert OPT_IN_POLL_MIN <= due - now <= OPT_IN_POLL_MAX
+    assert due - now <= max(OPT_IN_POLL_MIN, age / 10)
+
+
+def test_retries_outlast_an_outage_of_hours() -> None:
+    pauses = [min(RETRY_BASE * 2**n, RETRY_CAP) / 2 for n in range(MAX_ATTEMPTS - 1)]
+    assert sum(pauses, timedelta()) > timedelta(hours=2)
+
+
+@given(texts)
+def test_rows_are_spread_over_all_shards_and_no_others(notification_id: str) -> None:
+    assert 0 <= int(due_shard(notification_id)) < DUE_SHARDS
+    assert {due_shard(f"welcome#{n}") for n in range(200)} == {str(n) for n in range(DUE_SHARDS)}
+
+
+def test_a_metric_is_named_after_the_state() -> None:
+    assert Outcome(State.WAITING_OPT_IN, "PendingConfirmation").metrics == ["WaitingOptIn"]
+    assert Outcome(State.FAILED, "FilterPolicyLimitExceeded").metrics == [
+        "Failed",
+        "FilterPolicyLimitExceeded",
+    ]
+
+
+def test_a_lease_is_longer_than_any_function_may_run() -> None:
+    assert timedelta(seconds=120) < LEASE

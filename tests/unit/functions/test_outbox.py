@@ -1,0 +1,141 @@
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from notifications.notification import DUE_SHARDS, LEASE, STREAM_GRACE, Outcome, State, milliseconds
+from notifications.outbox import Claim, Due, Outbox
+from notifications.registration import Registry, welcome_of
+
+from .conftest import ADA, BOB, NOTIFICATIONS, USERS, Clock, Tables
+
+GIVEN_UP = Outcome(State.FAILED, "Reason")
+
+
+@pytest.fixture
+def outbox(tables: Tables, clock: Clock) -> Outbox:
+    Registry(tables.client, USERS, NOTIFICATIONS).register(ADA, clock.now)
+    return Outbox(tables.client, NOTIFICATIONS)
+
+
+def due_of(tables: Tables) -> Due:
+    row = tables.the_notification()
+    return Due(row["NotificationID"], row.get("DueAt"))
+
+
+def all_due(outbox: Outbox, clock: Clock) -> list[Due]:
+    return [due for shard in range(DUE_SHARDS) for due in outbox.due(shard, clock.now)]
+
+
+def claimed(outbox: Outbox, tables: Tables, clock: Clock) -> Claim:
+    claim = outbox.claim(due_of(tables), clock.now)
+    assert claim
+    return claim
+
+
+def test_a_new_row_is_left_to_the_stream_at_first(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    assert all_due(outbox, clock) == []
+    clock.now += STREAM_GRACE
+    assert all_due(outbox, clock) == [due_of(tables)]
+
+
+def test_only_one_of_many_workers_gets_a_row(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    due = due_of(tables)
+    claims = [outbox.claim(due, clock.now) for _ in range(3)]
+    assert [claim is not None for claim in claims] == [True, False, False]
+
+
+def test_a_claimed_row_is_not_due_until_the_lease_ends(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    claimed(outbox, tables, clock)
+    clock.now += LEASE - timedelta(seconds=1)
+    assert all_due(outbox, clock) == []
+    clock.forward(seconds=1)
+    assert len(all_due(outbox, clock)) == 1
+
+
+def test_each_claim_counts_as_an_attempt(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    for attempts in (1, 2, 3):
+        assert claimed(outbox, tables, clock).row["Attempts"] == attempts
+
+
+def test_a_lease_that_would_end_when_the_row_was_due_still_keeps_others_out(
+    tables: Tables, clock: Clock
+) -> None:
+    row = replace(welcome_of(ADA, clock.now), due_at=clock.now + LEASE).to_row()
+    outbox = Outbox(tables.client, NOTIFICATIONS)
+    put(tables, row)
+    due = due_of(tables)
+    assert outbox.claim(due, clock.now)
+    assert outbox.claim(due, clock.now) is None
+
+
+@pytest.mark.parametrize("state", [state for state in State if state.final])
+def test_a_final_row_is_never_due_again(outbox: Outbox, tables: Tables, clock: Clock, state: State) -> None:
+    due = due_of(tables)
+    assert outbox.record(claimed(outbox, tables, clock), Outcome(state), "Email", clock.now, None)
+    clock.forward(days=1)
+    assert all_due(outbox, clock) == []
+    assert outbox.claim(due, clock.now) is None
+    assert tables.the_notification()["State"] == state
+
+
+def test_a_worker_whose_lease_has_passed_on_overwrites_nothing(
+    outbox: Outbox, tables: Tables, clock: Clock
+) -> None:
+    slow = claimed(outbox, tables, clock)
+    clock.now += LEASE
+    quick = claimed(outbox, tables, clock)
+    assert outbox.record(quick, Outcome(State.SENT, message_id="1"), "Email", clock.now, None)
+    assert not outbox.record(slow, GIVEN_UP, "Email", clock.now, None)
+    assert tables.the_notification()["State"] == State.SENT
+
+
+def test_what_was_done_is_written_by_channel(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    outbox.record(
+        claimed(outbox, tables, clock), Outcome(State.SENT, message_id="1"), "Email", clock.now, None
+    )
+    result = tables.the_notification()["Results"]["Email"]
+    assert (result["State"], result["MessageID"]) == ("SENT", "1")
+
+
+def test_waiting_for_an_opt_in_is_no_attempt(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    again = clock.now + timedelta(minutes=1)
+    outbox.record(claimed(outbox, tables, clock), Outcome(State.WAITING_OPT_IN), "Email", clock.now, again)
+    row = tables.the_notification()
+    assert (row["Attempts"], row["DueAt"]) == (0, milliseconds(again))
+
+
+def test_a_row_without_what_makes_it_due_is_taken_once(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    row = welcome_of(BOB, clock.now).to_row()
+    put(tables, {name: row[name] for name in row if name not in ("DueAt", "DueShard")})
+    due = Due(row["NotificationID"], None)
+    assert outbox.claim(due, clock.now)
+    assert outbox.claim(due, clock.now) is None
+
+
+@pytest.mark.parametrize("due_at", ["1.5", "-1000000000000000000000", "0"])
+def test_a_row_with_an_odd_due_time_can_be_taken(
+    outbox: Outbox, tables: Tables, clock: Clock, due_at: str
+) -> None:
+    put(tables, {**welcome_of(BOB, clock.now).to_row(), "DueAt": Decimal(due_at)})
+    (due,) = all_due(outbox, clock)
+    assert outbox.claim(due, clock.now)
+    assert outbox.claim(due, clock.now) is None
+
+
+def test_more_rows_than_a_page_are_all_found(tables: Tables, clock: Clock) -> None:
+    outbox = Outbox(tables.client, NOTIFICATIONS)
+    for n in range(250):
+        put(tables, {**welcome_of(replace(ADA, sub=str(n)), clock.now).to_row(), "DueShard": "0"})
+    clock.now += STREAM_GRACE
+    assert len(list(outbox.due(0, clock.now))) == 250
+
+
+def put(tables: Tables, row: dict[str, object]) -> None:
+    from boto3.dynamodb.types import TypeSerializer
+
+    serialize = TypeSerializer().serialize
+    tables.client.put_item(
+        TableName=NOTIFICATIONS, Item={name: serialize(value) for name, value in row.items()}
+    )
