@@ -13,6 +13,9 @@ ifeq ($(filter 3.81 3.82 4.% 5.%,$(MAKE_VERSION)),)
 $(error GNU make 3.81 or newer is needed, and this is $(MAKE_VERSION); install it)
 endif
 
+NEEDS_TERRAFORM := command -v terraform >/dev/null || \
+  { echo "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again." >&2; exit 1; }
+
 .DEFAULT_GOAL := help
 .PHONY: help demo deploy plan outputs destroy package local-up local-status local-down \
         test test-unit test-terraform test-integration lint fmt lock clean
@@ -68,11 +71,13 @@ lint: $(READY) ## ruff, mypy, terraform fmt
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@$(NEEDS_TERRAFORM)
 	@terraform fmt -check -diff -recursive terraform
 
 fmt: $(READY) ## Format Python and HCL
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
+	@$(NEEDS_TERRAFORM)
 	@terraform fmt -recursive terraform
 
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header

@@ -8,6 +8,7 @@ endpoint override, so that it cannot reach the emulator.
 import ipaddress
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,7 +91,9 @@ def local(url: str, shell: Mapping[str, str] = os.environ) -> Environment:
         click.ClickException: the address is not one that an emulator can have.
     """
     _refuse_real_aws(url)
-    variables = {k: v for k, v in shell.items() if not k.startswith("AWS_") and k.lower() not in _PROXIES}
+    variables = {
+        k: v for k, v in shell.items() if not k.startswith(("AWS_", "TF_AWS_")) and k.lower() not in _PROXIES
+    }
     variables |= {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_CONFIG_FILE": os.devnull,
@@ -104,7 +107,7 @@ def local(url: str, shell: Mapping[str, str] = os.environ) -> Environment:
 
 def remote(name: str, shell: Mapping[str, str] = os.environ) -> Environment:
     """An environment on AWS, with the shell's credentials and never an endpoint of the shell's."""
-    variables = {k: v for k, v in shell.items() if not k.startswith("AWS_ENDPOINT_URL")}
+    variables = {k: v for k, v in shell.items() if not _ENDPOINTS.fullmatch(k)}
     variables["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
     return Environment(name, _terraform_settings(variables), None)
 
@@ -129,6 +132,8 @@ def check_name(name: str) -> str:
 
 
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
+# of the SDKs, and the older ones of Terraform's S3 backend and AWS provider ("Custom Service Endpoints")
+_ENDPOINTS = re.compile(r"AWS_ENDPOINT_URL.*|(TF_)?AWS_(DYNAMODB|IAM|S3|STS)_ENDPOINT")
 
 
 def _load_hcl(path: Path) -> dict[str, Any]:
@@ -147,14 +152,21 @@ def _load_hcl(path: Path) -> dict[str, Any]:
 
 
 def _refuse_real_aws(url: str) -> None:
-    host = urlsplit(url).hostname or ""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
     try:
         address = ipaddress.ip_address(host)
+        address = getattr(address, "ipv4_mapped", None) or address
         allowed = address.is_loopback or address.is_private
     except ValueError:
         # a name without a dot is a container's; LocalStack's own name resolves to loopback
-        allowed = bool(host) and ("." not in host or host == "localhost.localstack.cloud")
-    if not allowed:
+        name = re.fullmatch(r"[a-z][a-z0-9_-]*", host)  # a number would be an address in disguise
+        allowed = bool(name) or host == "localhost.localstack.cloud"
+    # clients disagree on where the host is with one of these in the address
+    if not allowed or not re.fullmatch(r"https?://[^@%\\\s]+", url):
         raise click.ClickException(
             f"{url!r} is not the address of an emulator; use a loopback address such as http://{LOOPBACK}:4566."
         )
@@ -167,12 +179,12 @@ def _terraform_settings(variables: Mapping[str, str]) -> dict[str, str]:
         del settings["TF_CLI_CONFIG_FILE"]  # Terraform warns about it in every command
     mirror = provider_mirror()
     if mirror and "TF_CLI_ARGS_init" not in settings:
-        settings["TF_CLI_ARGS_init"] = f"-plugin-dir={mirror}"
+        settings["TF_CLI_ARGS_init"] = f"-plugin-dir={shlex.quote(str(mirror))}"
     return settings
 
 
-def provider_mirror() -> Path | None:
-    """A folder of this machine that holds the locked AWS provider, so that nothing need be downloaded.
+def provider_mirror(top: Path = Path("/")) -> Path | None:
+    """A folder not far below the top that holds the locked AWS provider, so that nothing need be downloaded.
 
     Where there is none, `terraform init` downloads the provider as usual. The layout is that of
     "Provider Installation" in Terraform's CLI configuration documentation.
@@ -182,10 +194,10 @@ def provider_mirror() -> Path | None:
     if not locked:
         return None
     source, version = locked.groups()
-    for top in _folders_named(source.split("/", maxsplit=1)[0], Path("/"), depth=4):
-        provider = top.parent / source
+    for found in _folders_named(source.split("/", maxsplit=1)[0], top, depth=4):
+        provider = found.parent / source
         if (provider / version).is_dir() or any(provider.glob(f"*_{version}_*.zip")):
-            return top.parent
+            return found.parent
     return None
 
 

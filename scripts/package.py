@@ -44,6 +44,10 @@ def build(target: Path, *, source: Path = SOURCE, architecture: str = "arm64", p
     Raises:
         click.ClickException: a dependency is not to be had for that architecture and Python.
     """
+    if architecture not in PLATFORMS:
+        raise click.ClickException(
+            f"Set lambda_architecture to {' or '.join(PLATFORMS)}, not {architecture!r}."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as work:
         vendored = Path(work) / "vendored"

@@ -2,9 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -59,13 +60,13 @@ class Stack:
             python=self.environment.setting("lambda_runtime").removeprefix("python"),
         )
 
-    def plan(self, *, destroy: bool = False, variables: dict[str, Any] | None = None) -> bool:
-        """Saves a plan, and says whether it would change anything."""
+    def plan(self, *, destroy: bool = False, targets: Sequence[str] = ()) -> bool:
+        """Saves a plan, of everything or of the targets, and says whether it would change anything."""
         return self.terraform.plan(
             out=self.plan_file,
             var_files=[self.environment.folder / "terraform.tfvars"],
-            variables=variables,
             destroy=destroy,
+            targets=targets,
         )
 
     def apply(self) -> None:
@@ -99,7 +100,7 @@ def environment_named(name: str, *, start: bool = True) -> Environment:
     check_name(name)
     if name != LOCAL:
         return remote(name).activate()
-    port = int(os.environ.get("LOCAL_AWS_PORT", DEFAULT_PORT))
+    port = local_aws_port()
     try:
         running = process.start(port) if start else process.find(port)
     except process.LocalAwsError as error:
@@ -109,6 +110,14 @@ def environment_named(name: str, *, start: bool = True) -> Environment:
             f"The local AWS is not running on port {port}, so nothing is deployed; run make deploy."
         )
     return local(running.url).activate()
+
+
+def local_aws_port() -> int:
+    """LOCAL_AWS_PORT, or the usual one where that is not set or empty, as make hands it on."""
+    given = os.environ.get("LOCAL_AWS_PORT") or str(DEFAULT_PORT)
+    if not re.fullmatch(r"[0-9]{1,5}", given) or not 1 <= int(given) <= 65535:
+        raise click.ClickException(f"LOCAL_AWS_PORT is a port from 1 to 65535, and not {given!r}.")
+    return int(given)
 
 
 def plainly(command: Callable[P, R]) -> Callable[P, R]:

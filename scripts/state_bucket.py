@@ -16,7 +16,8 @@ def ensure(environment: Environment) -> str:
     Raises:
         botocore.exceptions.ClientError: the credentials may not do it, or the name is somebody else's.
     """
-    account = environment.client("sts").get_caller_identity()["Account"]
+    caller = environment.client("sts").get_caller_identity()
+    account, partition = caller["Account"], caller["Arn"].split(":")[1]
     name = f"{environment.setting('name_prefix')}-tfstate-{account}-{environment.region}"
     s3 = environment.client("s3")
     if not _exists(s3, name, account):
@@ -43,7 +44,7 @@ def ensure(environment: Environment) -> str:
         },
     )
     if not environment.endpoint_url:  # the emulator is reached by plain HTTP
-        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(_only_by_tls(name)))
+        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(_only_by_tls(f"arn:{partition}:s3:::{name}")))
     return name
 
 
@@ -57,7 +58,7 @@ def _exists(s3: Any, name: str, account: str) -> bool:
     return True
 
 
-def _only_by_tls(name: str) -> dict[str, Any]:
+def _only_by_tls(bucket: str) -> dict[str, Any]:
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -66,7 +67,7 @@ def _only_by_tls(name: str) -> dict[str, Any]:
                 "Effect": "Deny",
                 "Principal": "*",
                 "Action": "s3:*",
-                "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
+                "Resource": [bucket, f"{bucket}/*"],
                 "Condition": {"Bool": {"aws:SecureTransport": "false"}},
             }
         ],

@@ -21,8 +21,9 @@ class TerraformError(click.ClickException):
 
     def __init__(self, command: str, output: str) -> None:
         self.output = output
-        found = [line.strip("│╷╵ ") for line in output.splitlines() if line.startswith(("│", "Error"))]
-        reason = re.sub(r"\n{2,}", "\n", "\n".join(found)).strip() or output.strip()[-2000:]
+        plain = re.sub(r"^[│╷╵] ?", "", output, flags=re.MULTILINE)  # a terminal gets a frame round them
+        found = re.search(r"^Error: .*", plain, flags=re.MULTILINE | re.DOTALL)
+        reason = re.sub(r"\n{2,}", "\n", found[0] if found else plain[-2000:]).strip()
         super().__init__(f"terraform {command} failed.\n{reason}")
 
 
@@ -70,6 +71,7 @@ class Terraform:
         variables: Mapping[str, Any] | None = None,
         destroy: bool = False,
         state: Path | None = None,
+        targets: Sequence[str] = (),
     ) -> bool:
         """Plans, and says whether there is anything to change."""
         code, _ = self._call(
@@ -80,6 +82,7 @@ class Terraform:
             destroy=IsFlagged if destroy else IsNotFlagged,
             out=out,
             state=state,
+            target=list(targets),
             var_file=[str(file) for file in var_files],
             var=dict(variables) if variables else None,
         )
@@ -121,22 +124,25 @@ class Terraform:
         self._call(command, *args, **options)
 
     def _captured(self, command: str, *args: str, **options: Any) -> str:
-        return self._call(command, *args, capture=True, **options)[1]
+        return self._call(command, *args, capture=True, no_color=IsFlagged, **options)[1]
 
     def _call(self, command: str, *args: str, capture: bool = False, **options: Any) -> tuple[int, str]:
         line = self._library.generate_cmd_string(command, *args, **options)
         streaming = self._stream and not capture
-        done = subprocess.run(  # noqa: S603 - a list, no shell
-            line,
-            cwd=self.folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=None if streaming else subprocess.PIPE,
-            # a failing command's reason goes to stderr; when streaming it is on the terminal already
-            stderr=None if streaming else subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - a list, no shell
+                line,
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=None if streaming else subprocess.PIPE,
+                # a failing command's reason goes to stderr; when streaming it is on the terminal already
+                stderr=None if streaming else subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        finally:
+            self._library.temp_var_files.clean_up()
         allowed = (0, 2) if "detailed_exitcode" in options else (0,)
         if done.returncode not in allowed:
             raise TerraformError(command, (done.stdout or "") + (done.stderr or ""))

@@ -30,6 +30,7 @@ from scripts.local_aws import server
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_SECONDS = 60.0
+GRACE_SECONDS = 1.0  # there is nothing that it would have to save
 STOPPED_WITHIN_SECONDS = 10.0
 
 
@@ -112,12 +113,11 @@ def stop(port: int, home: Path = server.DEFAULT_HOME) -> bool:
     if process:
         family = [process, *process.children(recursive=True)]
         process.terminate()  # it ends its functions itself; those that outlive it are ended below
-        psutil.wait_procs([process], timeout=STOPPED_WITHIN_SECONDS / 2)
+        _wait_for_end([process], GRACE_SECONDS)
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
-        _gone, alive = psutil.wait_procs(family, timeout=STOPPED_WITHIN_SECONDS / 2)
-        if alive:
+        if not _wait_for_end(family, STOPPED_WITHIN_SECONDS):
             raise LocalAwsError(f"The local AWS on port {port} (pid {process.pid}) did not end.")
     _state(port, home).unlink(missing_ok=True)
     return process is not None
@@ -190,9 +190,24 @@ def _process(known: LocalAws) -> psutil.Process | None:
     try:
         process = psutil.Process(known.pid)
         same = abs(process.create_time() - known.process_created) < 0.01
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
+    return process if same and not _has_ended(process) else None
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Also when nobody has asked for its exit code yet."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _wait_for_end(processes: list[psutil.Process], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (ended := all(map(_has_ended, processes))) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return ended
 
 
 def _is_free(port: int) -> bool:

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
@@ -46,6 +46,12 @@ def free_port() -> int:
 
 def unique(prefix: str) -> str:
     return f"{prefix}-{secrets.token_hex(4)}"
+
+
+@cache
+def session() -> boto3.Session:
+    """One for all clients: it reads the services' large models once."""
+    return boto3.Session()
 
 
 class HttpError(Exception):
@@ -86,9 +92,15 @@ class Aws:
     token: str | None = None
 
     def client(self, name: str, region: str = REGION) -> Any:
-        session = boto3.Session(self.key, self.secret, self.token, region_name=region)
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=60)
-        return session.client(name, endpoint_url=self.url, config=config)  # type: ignore[call-overload]
+        return session().client(  # type: ignore[call-overload]
+            name,
+            region_name=region,
+            endpoint_url=self.url,
+            aws_access_key_id=self.key,
+            aws_secret_access_key=self.secret,
+            aws_session_token=self.token,
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
+        )
 
     @cached_property
     def cognito(self) -> CognitoIdentityProviderClient:

@@ -175,7 +175,7 @@ def test_stop_ends_the_functions_too(home: Path, port: int) -> None:
     workers = running.workers()
     assert workers
     assert process.stop(port, home) is True
-    assert not [worker for worker in workers if worker.is_running()]
+    assert all(process._has_ended(worker) for worker in workers)
 
 
 def test_a_server_that_dies_at_the_start_names_its_log(home: Path, port: int) -> None:

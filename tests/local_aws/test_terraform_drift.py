@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -20,8 +19,7 @@ from tests.local_aws.conftest import REGION, Aws, HttpError, Json, get, unique
 
 def query(aws: Aws, operation: str, **arguments: Any) -> Json:
     """A CloudWatch call in the Query protocol."""
-    session = boto3.Session("test", "test", region_name=REGION)
-    model = session.client("cloudwatch", endpoint_url=aws.url).meta.service_model.operation_model(operation)
+    model = aws.client("cloudwatch").meta.service_model.operation_model(operation)
     body = urlencode(create_serializer("query").serialize_to_request(arguments, model)["body"])
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
     url = f"{aws.url}/"

@@ -10,7 +10,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from pytest_terraform import tf
 
 from scripts import environment
 from scripts.environment import ROOT, TERRAFORM, Environment
@@ -74,19 +73,21 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 
 @pytest.fixture(scope="session")
-def examples(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Path:
-    """A folder for each module, with its README's example in it; pytest-terraform looks for them here."""
-    folder = tmp_path_factory.mktemp("examples")
+def examples_folder(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Path:
+    """The READMEs' examples, each a module of its own, under one configuration that calls them all.
+
+    One configuration, since loading the provider is most of the time of every step.
+    """
+    folder = tmp_path_factory.mktemp("readmes") / "examples"
+    shutil.copytree(TERRAFORM / "modules", folder / "modules")
     for module in MODULES:
-        example = folder / module
-        example.mkdir()
-        text = example_of(TERRAFORM / "modules" / module / "README.md")
-        (example / "main.tf").write_text(text.replace('"./modules/', f'"{TERRAFORM}/modules/'))
-        (example / "provider.tf").write_text('provider "aws" {\n  region = "eu-west-1"\n}\n')
-        shutil.copy(TERRAFORM / ".terraform.lock.hcl", example)
-        shutil.copy(package, example)
-    tf.LazyModuleDir.value = str(folder)
-    tf.LazyTfBin.value = shutil.which("terraform")  # else a tofu on the PATH would go first
+        (folder / module).mkdir()
+        example = example_of(TERRAFORM / "modules" / module / "README.md")
+        (folder / module / "main.tf").write_text(example.replace('"./modules/', '"../modules/'))
+    calls = [f'module "{module}" {{\n  source = "./{module}"\n}}\n' for module in MODULES]
+    (folder / "main.tf").write_text("\n".join(['provider "aws" {\n  region = "eu-west-1"\n}\n', *calls]))
+    shutil.copy(TERRAFORM / ".terraform.lock.hcl", folder)
+    shutil.copy(package, folder)
     return folder
 
 

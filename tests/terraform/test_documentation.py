@@ -1,4 +1,4 @@
-"""What the READMEs say is what there is; the files are formatted, valid and in order."""
+"""What the READMEs and the environments say is what there is; the files are formatted, valid and in order."""
 
 import re
 import subprocess
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import environment
 from scripts.environment import TERRAFORM
 from scripts.terraform import Terraform
 from tests.terraform.conftest import MODULES
@@ -52,7 +53,7 @@ def test_inputs_are_typed_and_null_only_where_that_means_something(folder: Path)
 
 
 def test_formatted() -> None:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - a list, no shell
         ["terraform", "fmt", "-check", "-diff", "-recursive", TERRAFORM, Path(__file__).parent],  # noqa: S607
         capture_output=True,
         text=True,
@@ -69,6 +70,18 @@ def test_valid_and_locked(root: Terraform) -> None:
     assert (root.folder / ".terraform.lock.hcl").read_bytes() == (
         TERRAFORM / ".terraform.lock.hcl"
     ).read_bytes()
+
+
+@pytest.mark.parametrize("name", environment.names())
+def test_environment_sets_what_there_is_to_set(name: str) -> None:
+    folder = environment.ENVIRONMENTS / name
+    values = re.findall(r"^(\w+) +=", (folder / "terraform.tfvars").read_text(), re.MULTILINE)
+    backend = re.findall(r"^(\w+) += (.+)$", (folder / "backend.hcl").read_text(), re.MULTILINE)
+
+    assert set(values) <= set(names(TERRAFORM, "variable"))
+    assert ("use_lockfile", "true") in backend
+    assert ("encrypt", "true") in backend
+    assert "bucket" not in dict(backend), "its name holds the account: the commands give it"
 
 
 def names(folder: Path, kind: str) -> list[str]:

@@ -1,41 +1,66 @@
 """Each module alone: its README's example is planned, applied, planned again and destroyed."""
 
+import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_terraform import terraform
+from pytest_terraform import terraform, tf
 
 from scripts.environment import Environment
 from scripts.terraform import Terraform
 from tests.terraform.conftest import MODULES
 
-for module in MODULES:
-    # the test itself destroys, since it looks at what is left
-    terraform(module, teardown=terraform.TEARDOWN_OFF)
+# pytest-terraform's fixture `examples`; a test of this file destroys, since it looks at what is left
+terraform("examples", scope="session", teardown=terraform.TEARDOWN_OFF)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The examples after their apply.
+
+    before, after: the names of all that there was.
+    again: a second plan.
+    """
+
+    runner: Any
+    before: set[str]
+    after: set[str]
+    again: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def applied(examples_folder: Path, local_aws: Environment, request: pytest.FixtureRequest) -> Applied:
+    tf.LazyModuleDir.value = str(examples_folder.parent)
+    tf.LazyTfBin.value = shutil.which("terraform")  # else a tofu on the PATH would go first
+    before = everything(local_aws)
+    runner = request.getfixturevalue("examples").terraform
+    after = everything(local_aws)
+    second = Terraform(examples_folder, local_aws.variables, data_dir=Path(runner.work_dir))
+    plan = examples_folder / "again.tfplan"
+    second.plan(state=Path(runner.state_path), out=plan)
+    return Applied(runner, before, after, second.show(plan))
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_example(module: str, examples: Path, local_aws: Environment, request: pytest.FixtureRequest) -> None:
-    before = everything(local_aws)
-
-    applied = request.getfixturevalue(module)
-
-    assert everything(local_aws) > before, "the example makes something"
-    state = Path(applied.terraform.state_path)
-    again = Terraform(examples / module, local_aws.variables, data_dir=Path(applied.work_dir))
-    plan = state.with_name("again.tfplan")
-    assert not again.plan(state=state, out=plan), changes(again.show(plan))
-
-    applied.terraform.destroy()
-
-    assert everything(local_aws) == before
+def test_example_is_applied(applied: Applied, module: str) -> None:
+    assert [name for name in applied.after - applied.before if f"readme-{module}" in name]
 
 
-def changes(plan: dict[str, Any]) -> str:
-    changed = [c for c in plan["resource_changes"] if c["change"]["actions"] != ["no-op"]]
-    return f"a plan after the apply should be empty, but: {changed}"
+@pytest.mark.parametrize("module", MODULES)
+def test_plan_after_the_apply_is_empty(applied: Applied, module: str) -> None:
+    of_module = [r for r in applied.again["resource_changes"] if r["address"].startswith(f"module.{module}.")]
+
+    assert of_module
+    assert [r for r in of_module if r["change"]["actions"] not in (["no-op"], ["read"])] == []
+
+
+def test_destroy_leaves_nothing(applied: Applied, local_aws: Environment) -> None:
+    applied.runner.destroy()
+
+    assert everything(local_aws) == applied.before
 
 
 def everything(aws: Environment) -> set[str]:

@@ -1,4 +1,4 @@
-"""What the root module makes, read from an apply to a made-up AWS (root.tftest.hcl): who may do what, above all."""
+"""Who may do what, and what else the root module makes, read from an apply to a made-up AWS."""
 
 import json
 import subprocess
@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from scripts import environment
 from scripts.terraform import Terraform
+from tests.terraform.conftest import UNREACHABLE
 
 Json = dict[str, Any]
 
@@ -64,7 +66,7 @@ def key_for(*services: str) -> set[tuple[str, ...]]:
     }
 
 
-MEANT = {
+MEANT: dict[str, dict[str, set[tuple[str, ...]]]] = {
     "sns": {
         "deliver": DELIVER | SNS,
         "post-confirmation": POST_CONFIRMATION,
@@ -88,10 +90,11 @@ in_each_case = pytest.mark.parametrize("case", MEANT)
 @pytest.fixture(scope="module")
 def made(root: Terraform, package: Path) -> dict[str, list[Json]]:
     """All resources, by case, after an apply to a made-up AWS."""
-    # python-terraform has no `test`
-    done = subprocess.run(
+    # root.tftest.hcl; python-terraform has no `test`
+    done = subprocess.run(  # noqa: S603 - a list, no shell
         ["terraform", "test", "-json", "-verbose", f"-var=lambda_package_path={package}"],  # noqa: S607
         cwd=root.folder,
+        env=dict(environment.local(UNREACHABLE).variables),
         capture_output=True,
         text=True,
         check=False,
@@ -110,8 +113,8 @@ def test_each_function_may_do_what_it_must_and_nothing_else(made: dict[str, list
     roles = {policy["role"]: allowed(policy) for policy in of_type(made[case], "aws_iam_role_policy")}
 
     assert roles == {
-        **{f"registration-{function}": meant for function, meant in MEANT[case].items()},
         "registration-sweep-schedule": {("lambda:InvokeFunction", "lambda:function:sweep")},
+        **{f"registration-{function}": meant for function, meant in MEANT[case].items()},
     }
 
 

@@ -1,0 +1,82 @@
+"""What goes wrong behind the trigger: nothing is lost, and nobody else waits for it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from notifications.notification import LEASE
+from scripts.person import Application, Person
+
+from .conftest import Deployment
+
+NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
+
+
+@contextmanager
+def sns_refuses(system: Deployment) -> Iterator[None]:
+    """The topic's policy denies everybody everything."""
+    sns, topic = system.client("sns"), system.outputs["notification_topic_arn"]
+    before = sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
+    deny = {"Effect": "Deny", "Principal": "*", "Action": ["sns:Subscribe", "sns:Publish"], "Resource": topic}
+    sns.set_topic_attributes(
+        TopicArn=topic,
+        AttributeName="Policy",
+        AttributeValue=json.dumps({"Version": "2012-10-17", "Statement": [deny]}),
+    )
+    try:
+        yield
+    finally:
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=before)
+
+
+@contextmanager
+def sns_is_away(system: Deployment) -> Iterator[None]:
+    """Nobody answers where SNS should be."""
+    with ExitStack() as stack:
+        for handler in ("deliver", "sweep"):
+            stack.enter_context(system.changed(handler, AWS_ENDPOINT_URL_SNS=NOWHERE))
+        yield
+
+
+@pytest.mark.needs("mailbox", "trigger", "opt-in")
+@pytest.mark.parametrize(
+    ("outage", "reason"),
+    [(sns_refuses, "AuthorizationError"), (sns_is_away, "EndpointConnectionError")],
+)
+def test_an_outage_of_sns_delays_the_welcome_and_nothing_else(
+    system: Deployment, application: Application, outage: object, reason: str
+) -> None:
+    person = Person()
+    with outage(system):  # type: ignore[operator] # one of the two above
+        sub = application.register(person)
+        assert system.user(person)
+        assert system.wait_state(f"welcome#{sub}", "RETRY", within=40)["Reason"] == reason
+        system.sweep(f"welcome#{sub}")
+        assert system.wait_state(f"welcome#{sub}", "RETRY")["Attempts"] == 2
+    system.sweep(f"welcome#{sub}")
+    system.welcomed(person, sub)
+    assert system.welcomes_of(person) == [person.email]
+
+
+@pytest.mark.needs("mailbox", "trigger", "opt-in")
+def test_a_poison_row_holds_nobody_up_and_ends_where_an_operator_sees_it(
+    system: Deployment, application: Application
+) -> None:
+    poison = Person().username
+    system.dynamodb.put_item(
+        TableName=system.outputs["notification_table_name"],
+        Item={"NotificationID": {"S": poison}, "State": {"S": "QUEUED"}, "Data": {"N": "1"}},
+    )
+    person = Person()
+    sub = application.register(person)
+    system.welcomed(person, sub)
+    assert system.wait_state(poison, "FAILED")["Reason"].startswith("InvalidRow")
+
+
+def test_a_lease_is_longer_than_the_functions_that_send_may_run(system: Deployment) -> None:
+    for handler in ("deliver", "sweep"):
+        name = system.outputs["function_names"][handler]
+        timeout = system.functions.get_function_configuration(FunctionName=name)["Timeout"]
+        assert timeout < LEASE.total_seconds()

@@ -1,0 +1,69 @@
+"""The deployment itself, and that the local one can reach no other."""
+
+import os
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+from scripts import package, state_bucket
+from scripts.environment import ROOT
+
+from .conftest import Deployment
+
+# what a shell may hold: all of it would lead to a real account, or away from the emulator
+HOSTILE = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "not-a-secret",
+    "AWS_SESSION_TOKEN": "not-a-token",
+    "AWS_PROFILE": "production",
+    "AWS_REGION": "us-east-1",
+    "AWS_ENDPOINT_URL": "https://sts.eu-west-1.amazonaws.com",
+    "AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.eu-west-1.amazonaws.com",
+    "AWS_ENDPOINT_URL_S3": "https://s3.eu-west-1.amazonaws.com",
+    "AWS_ENDPOINT_URL_STS": "https://sts.eu-west-1.amazonaws.com",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+}
+
+
+def test_plan_after_apply_is_empty_whatever_the_shell_says_about_aws(system: Deployment) -> None:
+    """A rebuild of the unchanged sources comes before the plan, so that it too changes nothing."""
+    port = str(urlsplit(system.environment.endpoint_url or "").port)
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.stack", "plan", "--env", "local"],
+        cwd=ROOT,
+        env={**os.environ, **HOSTILE, "LOCAL_AWS_PORT": port},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No changes" in done.stdout
+
+
+def test_the_outputs_have_the_names_that_others_build_on(system: Deployment) -> None:
+    assert set(system.outputs) >= {
+        "user_pool_id",
+        "user_pool_client_id",
+        "user_table_name",
+        "notification_table_name",
+        "notification_topic_arn",
+        "function_names",
+    }
+    assert set(system.outputs["function_names"]) >= {"post_confirmation", "deliver", "sweep"}
+
+
+def test_the_deployed_package_is_the_one_that_was_built(system: Deployment) -> None:
+    sizes = {
+        system.functions.get_function_configuration(FunctionName=name)["CodeSize"]
+        for name in system.outputs["function_names"].values()
+    }
+    assert sizes == {package.TARGET.stat().st_size}
+
+
+def test_the_state_is_in_a_versioned_bucket_of_the_emulator(system: Deployment) -> None:
+    bucket, s3 = state_bucket.ensure(system.environment), system.client("s3")
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert [o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [
+        "registration-local/terraform.tfstate"
+    ]

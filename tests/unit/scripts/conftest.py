@@ -1,0 +1,120 @@
+"""A shell that says nothing about AWS, and a Terraform that only writes down how it was called."""
+
+import json
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from scripts import environment
+
+TOLD_APART = ("AWS_", "TF_", "MAKE", "MFLAGS", "ENV", "YES", "LOCAL_AWS_", "PYTEST_")
+
+FAKE_TERRAFORM = f"""#!{sys.executable} -IS
+import json, os, pathlib, sys
+folder = pathlib.Path(__file__).parent
+files = [a.removeprefix("-var-file=") for a in sys.argv if a.startswith("-var-file=")]
+variables = [json.loads(pathlib.Path(f).read_text()) for f in files if f.endswith(".tfvars.json")]
+call = {{
+    "arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd(),
+    "variables": variables, "variable_files": files,
+}}
+with (folder / "calls").open("a") as calls:
+    calls.write(json.dumps(call) + "\\n")
+answer = json.loads((folder / "answers").read_text()).get(sys.argv[1], {{}})
+sys.stdout.write(answer.get("stdout", ""))
+sys.stderr.write(answer.get("stderr", ""))
+sys.exit(answer.get("code", 0))
+"""
+
+
+@dataclass
+class FakeTerraform:
+    """An executable `terraform`, alone in a folder. answers: what each command says and exits with."""
+
+    bin: Path
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def answer(self, command: str, *, code: int = 0, stdout: str = "", stderr: str = "") -> None:
+        self.answers[command] = {"code": code, "stdout": stdout, "stderr": stderr}
+        (self.bin / "answers").write_text(json.dumps(self.answers))
+
+    def forget(self) -> None:
+        """Until now nobody has called, and every command succeeds."""
+        self.answers.clear()
+        (self.bin / "answers").write_text("{}")
+        (self.bin / "calls").write_text("")
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.bin / "calls").read_text().splitlines()]
+
+    @property
+    def call(self) -> dict[str, Any]:
+        """The one call that there was."""
+        (call,) = self.calls
+        return call
+
+    @property
+    def commands(self) -> list[str]:
+        return [call["arguments"][0] for call in self.calls]
+
+
+@pytest.fixture(autouse=True)
+def _shell() -> Iterator[None]:
+    """Whatever the real shell says of AWS, Terraform and make is not heard; nothing done to it stays."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(TOLD_APART)}
+    with patch.dict(os.environ, kept, clear=True):
+        yield
+
+
+@pytest.fixture(scope="module")
+def terraform_executable(tmp_path_factory: pytest.TempPathFactory) -> FakeTerraform:
+    fake = FakeTerraform(tmp_path_factory.mktemp("terraform") / "bin")
+    fake.bin.mkdir()
+    path = fake.bin / "terraform"
+    path.write_text(FAKE_TERRAFORM)
+    path.chmod(0o755)
+    return fake
+
+
+@pytest.fixture
+def fake_terraform(terraform_executable: FakeTerraform) -> FakeTerraform:
+    terraform_executable.forget()
+    return terraform_executable
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root module of a few lines, with the environments `local` and `dev`, in place of the real one."""
+    terraform = tmp_path / "terraform"
+    for name, account in {"local": '["000000000000"]', "dev": "[]"}.items():
+        folder = terraform / "environments" / name
+        folder.mkdir(parents=True)
+        (folder / "terraform.tfvars").write_text(
+            f'aws_region = "eu-west-1"\nname_prefix = "some-{name}"\nallowed_account_ids = {account}\n'
+        )
+        (folder / "backend.hcl").write_text('key = "some.tfstate"\n')
+    shutil.copy(environment.TERRAFORM / "variables.tf", terraform)
+    (terraform / ".terraform.lock.hcl").write_text(
+        'provider "registry.example.org/hashicorp/aws" {\n  version     = "1.2.3"\n}\n'
+    )
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(environment, "TERRAFORM", terraform)
+    monkeypatch.setattr(environment, "ENVIRONMENTS", terraform / "environments")
+    return terraform
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((environment.LOOPBACK, 0))
+        return int(probe.getsockname()[1])
