@@ -100,6 +100,11 @@ locals {
     USER_TABLE         = module.tables.user_table_name
   }
 
+  sender_environment = {
+    EMAIL_CONFIGURATION_SET = try(var.ses_identity.configuration_set, null)
+    EMAIL_FROM              = try(var.ses_identity.from_address, null)
+  }
+
   delivery_environment = merge(
     local.table_environment,
     {
@@ -107,7 +112,7 @@ locals {
       NOTIFICATION_TOPIC_ARN       = module.topic.topic_arn
       POWERTOOLS_METRICS_NAMESPACE = var.name_prefix
     },
-    var.email_delivery == "ses" ? { EMAIL_FROM = var.ses_identity.from_address } : {},
+    var.email_delivery == "ses" ? { for name, value in local.sender_environment : name => value if value != null } : {},
   )
 }
 

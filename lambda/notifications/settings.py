@@ -38,6 +38,7 @@ class DeliverySettings(Settings):
     email_delivery: str
     notification_topic_arn: str = ""
     email_from: str = ""
+    email_configuration_set: str = ""
 
     def __post_init__(self) -> None:
         needs = {"sns": "notification_topic_arn", "ses": "email_from"}

@@ -16,7 +16,7 @@ def delivery_from(settings: DeliverySettings) -> Delivery:
     users = Users(dynamodb, settings.user_table)
     email: Channel
     if settings.email_delivery == "ses":
-        email = SesEmail(client("sesv2", DELIVERY), settings.email_from)
+        email = SesEmail(client("sesv2", DELIVERY), settings.email_from, settings.email_configuration_set)
     else:
         email = SnsEmail(client("sns", DELIVERY), settings.notification_topic_arn, users)
     return Delivery(users, Outbox(dynamodb, settings.notification_table), {"Email": email})

@@ -16,8 +16,8 @@ from typing import Any
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import iam
 
-# The condition keys of the Subscribe call that this request makes. MiniStack evaluates a topic's policy a
-# second time inside its handler, where it has no access to the request.
+# The condition keys of the Subscribe call that this request makes. They are kept apart because MiniStack
+# evaluates a topic's policy a second time inside its handler, where it has no access to the request.
 SUBSCRIBE_KEYS: ContextVar[Mapping[str, str] | None] = ContextVar("local_aws_subscribe_keys", default=None)
 
 
@@ -47,18 +47,17 @@ def topic_of(subscription_arn: str) -> str | None:
 
 
 def with_subscribe_keys(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `sns:Protocol` and `sns:Endpoint` to the condition keys of a Subscribe call."""
+    """Remember `sns:Protocol` and `sns:Endpoint` of a Subscribe call, whose keys are asked for here first."""
 
-    def context(service: str, iam_action: str, body: bytes, params: Mapping[str, Any]) -> dict[str, Any]:
-        keys: dict[str, Any] = dict(original(service, iam_action, body, params))
+    def context(service: str, iam_action: str, body: bytes, params: Mapping[str, Any]) -> Any:
         if iam_action == "sns:Subscribe":
-            given = {
-                "sns:protocol": _parameter(params, "Protocol"),
-                "sns:endpoint": _parameter(params, "Endpoint"),
-            }
-            SUBSCRIBE_KEYS.set(given)
-            keys |= given
-        return keys
+            SUBSCRIBE_KEYS.set(
+                {
+                    "sns:protocol": _parameter(params, "Protocol"),
+                    "sns:endpoint": _parameter(params, "Endpoint"),
+                }
+            )
+        return original(service, iam_action, body, params)
 
     return context
 

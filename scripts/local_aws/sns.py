@@ -89,7 +89,6 @@ def subscribing(original: Handler, limits: Limits, url: str) -> Handler:
             subscription = subscription_of(topic, protocol, endpoint)
             assert subscription is not None  # the call above made it
             await_confirmation(subscription)
-            service._refresh_subscription_counts(topic)
         if subscription["confirmed"]:
             return answer
         send_confirmation(subscription, url)
@@ -127,7 +126,6 @@ def confirm_subscription(params: Json) -> Response:
             subscription["attributes"].update(
                 PendingConfirmation="false", ConfirmationWasAuthenticated=str(signed_only).lower()
             )
-            service._refresh_subscription_counts(topic)
             arn = subscription["arn"]
             return result("ConfirmSubscription", f"<SubscriptionArn>{arn}</SubscriptionArn>")
     return invalid("Token")

@@ -13,6 +13,7 @@ from scripts.terraform import Terraform
 from tests.terraform.conftest import UNREACHABLE
 
 Json = dict[str, Any]
+Permissions = set[tuple[str, ...]]
 
 USERS = "dynamodb:table/users"
 NOTIFICATIONS = "dynamodb:table/notifications"
@@ -20,18 +21,18 @@ KEY = "kms:key/key"
 TOPIC = "sns:topic"
 
 # What each role may do: action, resource, and the condition where there is one.
-POST_CONFIRMATION = {
+POST_CONFIRMATION: Permissions = {
     ("logs:CreateLogStream", "logs:log-group:post-confirmation:*"),
     ("logs:PutLogEvents", "logs:log-group:post-confirmation:*"),
     ("dynamodb:PutItem", USERS),
     ("dynamodb:PutItem", NOTIFICATIONS),
 }
-DELIVERY = {
+DELIVERY: Permissions = {
     ("dynamodb:UpdateItem", NOTIFICATIONS),
     ("dynamodb:GetItem", USERS),
     ("dynamodb:UpdateItem", USERS),
 }
-DELIVER = DELIVERY | {
+DELIVER: Permissions = DELIVERY | {
     ("logs:CreateLogStream", "logs:log-group:deliver:*"),
     ("logs:PutLogEvents", "logs:log-group:deliver:*"),
     ("dynamodb:DescribeStream", f"{NOTIFICATIONS}/stream/now"),
@@ -40,24 +41,24 @@ DELIVER = DELIVERY | {
     ("dynamodb:ListStreams", f"{NOTIFICATIONS}/stream/*"),
     ("sqs:SendMessage", "sqs:deliver-failed"),
 }
-SWEEP = DELIVERY | {
+SWEEP: Permissions = DELIVERY | {
     ("logs:CreateLogStream", "logs:log-group:sweep:*"),
     ("logs:PutLogEvents", "logs:log-group:sweep:*"),
     ("dynamodb:Query", f"{NOTIFICATIONS}/index/Due"),
 }
-SNS = {
+SNS: Permissions = {
     ("sns:GetSubscriptionAttributes", TOPIC),
     ("sns:Publish", TOPIC),
     ("sns:Subscribe", TOPIC, "StringEquals sns:Protocol email"),
 }
 FROM = "StringEquals ses:FromAddress no-reply@example.com"
-SES = {
+SES: Permissions = {
     ("ses:SendEmail", "ses:identity/example.com", FROM),
     ("ses:SendEmail", "ses:configuration-set/notifications", FROM),
 }
 
 
-def key_for(*services: str) -> set[tuple[str, ...]]:
+def key_for(*services: str) -> Permissions:
     """The customer key, but only by way of these services."""
     return {
         (action, KEY, f"StringEquals kms:ViaService {service}.eu-west-1.amazonaws.com")
@@ -66,7 +67,7 @@ def key_for(*services: str) -> set[tuple[str, ...]]:
     }
 
 
-MEANT: dict[str, dict[str, set[tuple[str, ...]]]] = {
+MEANT: dict[str, dict[str, Permissions]] = {
     "sns": {
         "deliver": DELIVER | SNS,
         "post-confirmation": POST_CONFIRMATION,
@@ -200,9 +201,9 @@ def test_nothing_personal_lies_unencrypted_unprotected_or_for_ever(
     assert {group["retention_in_days"] for group in of_type(made[case], "aws_cloudwatch_log_group")} == {30}
 
 
-def allowed(policy: Json) -> set[tuple[str, ...]]:
+def allowed(policy: Json) -> Permissions:
     """A policy as (action, resource) or (action, resource, condition), each ARN without its beginning."""
-    found: set[tuple[str, ...]] = set()
+    found: Permissions = set()
     for statement in json.loads(policy["policy"])["Statement"]:
         assert statement["Effect"] == "Allow"
         conditions = [

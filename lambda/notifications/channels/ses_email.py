@@ -10,10 +10,14 @@ from notifications.users import User
 
 @dataclass(frozen=True)
 class SesEmail:
-    """Sends from a verified identity. sender: the address in From."""
+    """Sends from a verified identity.
+
+    sender: the address in From. configuration_set: of SES, for its events; empty for the identity's own.
+    """
 
     ses: Any
     sender: str
+    configuration_set: str = ""
 
     def send(self, user: User, message: Message) -> Outcome:
         sent = self.ses.send_email(
@@ -25,5 +29,6 @@ class SesEmail:
                     "Body": {"Text": {"Data": message.text, "Charset": "UTF-8"}},
                 }
             },
+            **({"ConfigurationSetName": self.configuration_set} if self.configuration_set else {}),
         )
         return Outcome(State.SENT, message_id=sent["MessageId"])

@@ -157,7 +157,15 @@ def test_ses_writes_to_the_address_itself() -> None:
     ses.send_email.return_value = {"MessageId": "1"}
     assert SesEmail(ses, "us@example.com").send(ADA, WELCOME) == Outcome(State.SENT, message_id="1")
     call = ses.send_email.call_args.kwargs
+    assert "ConfigurationSetName" not in call
     assert call["Destination"] == {"ToAddresses": [ADA.email]}
     assert call["FromEmailAddress"] == "us@example.com"
     assert call["Content"]["Simple"]["Subject"]["Data"] == "Account Created"
     assert call["Content"]["Simple"]["Body"]["Text"]["Data"] == "Hello ada"
+
+
+def test_ses_uses_the_configuration_set_that_it_is_given() -> None:
+    ses = Mock()
+    ses.send_email.return_value = {"MessageId": "1"}
+    SesEmail(ses, "us@example.com", "events").send(ADA, WELCOME)
+    assert ses.send_email.call_args.kwargs["ConfigurationSetName"] == "events"
