@@ -8,6 +8,8 @@ export ENV LOCAL_AWS_PORT YES
 VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
+# a CLI configuration that is named and missing would be a warning in front of everything
+TERRAFORM := TF_CLI_CONFIG_FILE= CHECKPOINT_DISABLE=1 terraform
 
 ifeq ($(filter 3.81 3.82 4.% 5.%,$(MAKE_VERSION)),)
 $(error GNU make 3.81 or newer is needed, and this is $(MAKE_VERSION); install it)
@@ -72,13 +74,13 @@ lint: $(READY) ## ruff, mypy, terraform fmt
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(NEEDS_TERRAFORM)
-	@terraform fmt -check -diff -recursive terraform
+	@$(TERRAFORM) fmt -check -diff -recursive terraform
 
 fmt: $(READY) ## Format Python and HCL
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 	@$(NEEDS_TERRAFORM)
-	@terraform fmt -recursive terraform
+	@$(TERRAFORM) fmt -recursive terraform
 
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 

@@ -2,9 +2,12 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -130,20 +133,41 @@ class Terraform:
         line = self._library.generate_cmd_string(command, *args, **options)
         streaming = self._stream and not capture
         try:
-            done = subprocess.run(  # noqa: S603 - a list, no shell
-                line,
-                cwd=self.folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=None if streaming else subprocess.PIPE,
-                # a failing command's reason goes to stderr; when streaming it is on the terminal already
-                stderr=None if streaming else subprocess.PIPE,
-                text=True,
-                check=False,
-            )
+            with _interrupts_left_to_the_child():
+                done = subprocess.run(  # noqa: S603 - a list, no shell
+                    line,
+                    cwd=self.folder,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=None if streaming else subprocess.PIPE,
+                    # a failing command's reason goes to stderr; when streaming it is on the terminal already
+                    stderr=None if streaming else subprocess.PIPE,
+                    text=True,
+                    check=False,
+                )
         finally:
             self._library.temp_var_files.clean_up()
         allowed = (0, 2) if "detailed_exitcode" in options else (0,)
         if done.returncode not in allowed:
             raise TerraformError(command, (done.stdout or "") + (done.stderr or ""))
         return done.returncode, done.stdout or ""
+
+
+@contextmanager
+def _interrupts_left_to_the_child() -> Iterator[None]:
+    """Ctrl-C goes to Terraform too, which then ends in order: it writes the state and lets go of its lock.
+
+    Python would kill it after a quarter of a second. So it is waited for, and interrupted are we after it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    # a handler, not SIG_IGN: a child would inherit that
+    before = signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if received:
+        raise KeyboardInterrupt

@@ -71,7 +71,7 @@ def without_mirror() -> Any:
 
 def in_a_process(code: str, shell: dict[str, str], *arguments: str) -> Any:
     """What the code prints as JSON, run with this shell's variables alone."""
-    done = subprocess.run(  # noqa: S603 - a list, no shell
+    done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"]} | shell,

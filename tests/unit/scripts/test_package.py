@@ -51,7 +51,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
             path.write_bytes(content[file])
             path.chmod(mode)
             os.utime(path, (when, when))
-        return subprocess.Popen(  # noqa: S603 - a list, no shell
+        return subprocess.Popen(
             [sys.executable, "-c", BUILD, str(top / name / "build/lambda.zip"), str(source), umask],
             cwd=ROOT,
             env=dict(os.environ) | {"TZ": zone, "PYTHONHASHSEED": str(when % 1000)},
@@ -142,7 +142,7 @@ def test_a_handler_imports_from_the_package_alone(twins: list[Path], handler: st
         "POWERTOOLS_SERVICE_NAME": handler,
         "USER_TABLE": "users",
     }
-    done = subprocess.run(  # noqa: S603 - a list, no shell
+    done = subprocess.run(
         [sys.executable, "-I", "-c", IMPORT, str(twins[0]), f"notifications.handlers.{handler}"],
         cwd=tmp_path,
         env=settings,

@@ -20,14 +20,14 @@ NAME = f"some-dev-tfstate-{ACCOUNT}-eu-west-1"
 
 
 @pytest.fixture
-def s3(configuration: Path) -> "Iterator[S3Client]":
-    """An AWS in memory, as the environment `dev` sees it."""
+def s3() -> "Iterator[S3Client]":
+    """An AWS in memory."""
     with mock_aws():
         yield boto3.client("s3", region_name="eu-west-1")
 
 
 @pytest.fixture
-def dev(s3: "S3Client") -> Environment:
+def dev(configuration: Path) -> Environment:
     return environment.remote("dev")
 
 
@@ -63,12 +63,13 @@ def test_the_bucket_is_versioned_encrypted_private_and_reached_by_tls_alone(
     check_settings(s3, NAME)
 
 
-def test_it_is_made_once_and_what_it_holds_stays(dev: Environment, s3: "S3Client") -> None:
+def test_it_is_made_once_and_then_left_as_it_is(dev: Environment, s3: "S3Client") -> None:
     state_bucket.ensure(dev)
-    s3.put_object(Bucket=NAME, Key="state", Body=b"{}")
+    tags: Any = [{"Key": "Owner", "Value": "the team"}]
+    s3.put_bucket_tagging(Bucket=NAME, Tagging={"TagSet": tags})
     assert state_bucket.ensure(dev) == NAME
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [NAME]
-    assert s3.get_object(Bucket=NAME, Key="state")["Body"].read() == b"{}"
+    assert s3.get_bucket_tagging(Bucket=NAME)["TagSet"] == tags
 
 
 def test_a_bucket_that_was_made_and_left_at_that_gets_its_settings(dev: Environment, s3: "S3Client") -> None:
@@ -85,7 +86,7 @@ def test_us_east_1_is_no_location_and_gets_its_bucket_all_the_same(dev: Environm
 
 
 def test_an_emulators_bucket_is_reached_by_plain_http(
-    s3: "S3Client", monkeypatch: pytest.MonkeyPatch
+    configuration: Path, s3: "S3Client", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Environment, "client", lambda self, name: boto3.client(name, region_name=self.region))
     name = state_bucket.ensure(environment.local("http://127.0.0.1:4566", {}))

@@ -1,4 +1,7 @@
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.environment import ROOT
+from scripts.person import wait_for
 from scripts.terraform import Terraform, TerraformError
 from tests.unit.scripts.conftest import FakeTerraform
 
@@ -227,3 +232,35 @@ def test_the_environment_of_the_process_is_left_alone(terraform: Terraform) -> N
     before = dict(os.environ)
     terraform.validate()
     assert dict(os.environ) == before
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from scripts.terraform import Terraform
+Terraform(Path.cwd(), {"PATH": str(Path.cwd())}).validate()
+"""
+SLOW_TO_END = """#!/bin/sh
+trap '/bin/sleep 0.6; echo ended in order > ended; exit 1' INT
+echo started > started
+while :; do /bin/sleep 0.05; done
+"""
+
+
+def test_an_interrupt_lets_terraform_end_in_order(tmp_path: Path) -> None:
+    """Python's own way is to kill the child after a quarter of a second: the state lock would stay."""
+    executable = tmp_path / "terraform"
+    executable.write_text(SLOW_TO_END)
+    executable.chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    wait_for("the start", lambda: (tmp_path / "started").exists() or None, within=15, every=0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=15)
+    assert (tmp_path / "ended").exists()
+    assert b"KeyboardInterrupt" in errors

@@ -1,0 +1,257 @@
+import json
+import os
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+import click
+import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner, Result
+
+from scripts import environment, package, stack, state_bucket
+from scripts.local_aws import process
+from tests.unit.scripts.conftest import FakeTerraform
+
+COMMANDS = ["plan", "deploy", "outputs", "destroy"]
+
+
+@pytest.fixture
+def terraform(
+    configuration: Path, fake_terraform: FakeTerraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> FakeTerraform:
+    """A Terraform on the PATH, with a state bucket and a package that need not be made."""
+    monkeypatch.setattr(stack, "ROOT", tmp_path)
+    monkeypatch.setattr(stack, "TERRAFORM", configuration)
+    monkeypatch.setattr(state_bucket, "ensure", lambda _environment: "some-bucket")
+    monkeypatch.setattr(package, "build", lambda *_arguments, **_options: "0" * 64)
+    monkeypatch.setattr(package, "TARGET", tmp_path / "build/lambda.zip")
+    monkeypatch.setattr(environment, "provider_mirror", lambda: None)
+    monkeypatch.setenv("PATH", str(fake_terraform.bin))
+    return fake_terraform
+
+
+@pytest.fixture
+def local_aws(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
+    """A local AWS that is said to run wherever it is looked for."""
+    running = MagicMock(side_effect=lambda port: MagicMock(url=f"http://127.0.0.1:{port}"))
+    monkeypatch.setattr(process, "start", running)
+    monkeypatch.setattr(process, "find", running)
+    return running
+
+
+def run(*line: str) -> Result:
+    return CliRunner().invoke(stack.main, line)
+
+
+def sentence(result: Result) -> str:
+    """What a command that failed said: one line, and no more."""
+    assert result.exit_code == 1, result.output
+    (line,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert result.output.endswith(f"{line}\n")
+    assert isinstance(result.exception, SystemExit)
+    return line.removeprefix("Error: ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_terraform_every_command_says_so_in_one_sentence(
+    terraform: FakeTerraform, local_aws: MagicMock, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert sentence(run(command)) == (
+        "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again."
+    )
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "package"])
+def test_an_unknown_environment_is_refused_in_one_sentence(terraform: FakeTerraform, command: str) -> None:
+    assert sentence(run(command, "--env", "staging")).startswith(
+        "There is no environment 'staging'; use ENV=dev|local"
+    )
+    assert terraform.calls == []
+
+
+@pytest.mark.parametrize("command", ["outputs", "destroy"])
+def test_what_only_looks_starts_no_local_aws(
+    terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, free_port: int, command: str
+) -> None:
+    monkeypatch.setenv("LOCAL_AWS_PORT", str(free_port))
+    assert sentence(run(command)) == (
+        f"The local AWS is not running on port {free_port}, so nothing is deployed; run make deploy."
+    )
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "-1", "4566x", "٤٥٦٦"])
+def test_a_port_that_is_none_is_refused_in_one_sentence(
+    terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("LOCAL_AWS_PORT", port)
+    assert sentence(run("plan")) == f"LOCAL_AWS_PORT is a port from 1 to 65535, and not {port!r}."
+
+
+@pytest.mark.parametrize(("given", "port"), [(None, 4566), ("", 4566), ("4570", 4570)])
+def test_the_port_is_the_usual_one_unless_one_is_given(
+    terraform: FakeTerraform,
+    local_aws: MagicMock,
+    monkeypatch: pytest.MonkeyPatch,
+    given: str | None,
+    port: int,
+) -> None:
+    if given is not None:
+        monkeypatch.setenv("LOCAL_AWS_PORT", given)
+    assert stack.environment_named("local").endpoint_url == f"http://127.0.0.1:{port}"
+
+
+def test_a_local_aws_that_does_not_start_says_why(
+    terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "start", MagicMock(side_effect=process.LocalAwsError("Port 4566 is taken.")))
+    assert sentence(run("deploy")) == "Port 4566 is taken."
+
+
+def test_the_environment_is_this_processs_own_from_then_on(
+    terraform: FakeTerraform, local_aws: MagicMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "real")
+    assert dict(stack.environment_named("local").variables) == dict(os.environ)
+    assert "AWS_PROFILE" not in os.environ
+
+
+def test_a_remote_environment_has_nothing_to_do_with_the_local_aws(
+    terraform: FakeTerraform, local_aws: MagicMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert stack.environment_named("dev").endpoint_url is None
+    assert "AWS_ENDPOINT_URL" not in os.environ
+    local_aws.assert_not_called()
+
+
+def test_terraform_is_prepared_with_the_environments_backend_and_bucket(
+    terraform: FakeTerraform, configuration: Path
+) -> None:
+    stack.Stack(environment.remote("dev").activate()).init()
+    assert terraform.call["arguments"][0] == "init"
+    assert terraform.call["arguments"][-2:] == [
+        f"-backend-config={configuration}/environments/dev/backend.hcl",
+        "-backend-config=bucket=some-bucket",
+    ]
+    assert Path(terraform.call["environment"]["TF_DATA_DIR"]).is_dir()
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, 0), (2, 2)])
+def test_a_plan_exits_with_two_if_it_would_change_anything(
+    terraform: FakeTerraform, local_aws: MagicMock, code: int, status: int
+) -> None:
+    terraform.answer("plan", code=code)
+    assert run("plan").exit_code == status
+    assert terraform.commands == ["init", "plan"]
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_just_the_plan_that_was_shown_is_applied(
+    terraform: FakeTerraform, local_aws: MagicMock, command: str
+) -> None:
+    terraform.answer("plan", code=2)
+    assert run(command).exit_code == 0
+    assert terraform.commands == ["init", "plan", "apply"]
+    planned, applied = (call["arguments"] for call in terraform.calls[1:])
+    assert f"-out={applied[-1]}" in planned
+    assert ("-destroy" in planned) is (command == "destroy")
+
+
+@pytest.mark.parametrize(("command", "said"), [("deploy", "Nothing to change"), ("destroy", "Nothing is")])
+def test_where_nothing_changes_nothing_is_asked_or_applied(
+    terraform: FakeTerraform, command: str, said: str
+) -> None:
+    result = run(command, "--env", "dev")
+    assert result.exit_code == 0
+    assert said in result.output
+    assert "apply" not in terraform.commands
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_without_a_terminal_and_a_yes_nothing_is_applied(terraform: FakeTerraform, command: str) -> None:
+    terraform.answer("plan", code=2)
+    assert sentence(run(command, "--env", "dev")) == "There is nobody to ask; look at the plan and say YES=1."
+    assert "apply" not in terraform.commands
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+@pytest.mark.parametrize(("yes", "applied"), [("1", True), ("0", False), ("", False)])
+def test_a_yes_from_the_shell_is_enough(
+    terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, command: str, yes: str, applied: bool
+) -> None:
+    monkeypatch.setenv("YES", yes)
+    terraform.answer("plan", code=2)
+    run(command, "--env", "dev")
+    assert ("apply" in terraform.commands) is applied
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_at_a_terminal_the_person_decides(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
+    def confirm(_question: str, *, abort: bool) -> None:
+        if abort and not answer:
+            raise click.Abort
+
+    monkeypatch.setattr("sys.stdin", MagicMock(isatty=lambda: True))
+    monkeypatch.setattr(click, "confirm", confirm)
+    if answer:
+        stack.confirm("dev", "Sure?", yes=False)
+    else:
+        with pytest.raises(click.Abort):
+            stack.confirm("dev", "Sure?", yes=False)
+
+
+def test_outputs_are_printed_as_json(terraform: FakeTerraform, local_aws: MagicMock) -> None:
+    terraform.answer("output", stdout='{"b": {"value": [1]}, "a": {"value": "x"}}')
+    result = run("outputs")
+    assert json.loads(result.stdout) == {"a": "x", "b": [1]}
+
+
+def test_outputs_of_what_is_not_deployed_say_how_to_deploy(
+    terraform: FakeTerraform, local_aws: MagicMock
+) -> None:
+    terraform.answer("output", stdout="{}")
+    assert sentence(run("outputs")) == "Nothing is deployed in 'local': make deploy ENV=local."
+
+
+def test_the_package_is_built_as_the_environment_wants_it(
+    terraform: FakeTerraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: dict[str, Any] = {}
+
+    def build(target: Path, **options: Any) -> str:
+        target.parent.mkdir()
+        target.write_bytes(b"x" * 2048)
+        built.update(options)
+        return "digest"
+
+    monkeypatch.setattr(package, "build", build)
+    dev = environment.ENVIRONMENTS / "dev/terraform.tfvars"
+    dev.write_text('lambda_architecture = "x86_64"\nlambda_runtime = "python3.12"\n')
+    assert run("package", "--env", "dev").output == "build/lambda.zip  2 KiB  sha256 digest\n"
+    assert built == {"architecture": "x86_64", "python": "3.12"}
+
+
+def test_what_aws_refuses_is_told_in_one_sentence(
+    terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = ClientError({"Error": {"Code": "ExpiredToken", "Message": "It has expired"}}, "HeadBucket")
+    monkeypatch.setattr(state_bucket, "ensure", MagicMock(side_effect=refusal))
+    assert sentence(run("plan", "--env", "dev")).startswith("AWS: An error occurred (ExpiredToken)")
+
+
+def test_without_credentials_a_remote_environment_says_so_in_one_sentence(
+    configuration: Path, fake_terraform: FakeTerraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(fake_terraform.bin))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert sentence(run("outputs", "--env", "dev")) == "AWS: Unable to locate credentials"
+
+
+def test_what_terraform_refuses_is_told_with_its_reason(terraform: FakeTerraform) -> None:
+    terraform.answer("init", code=1, stderr="\nError: No such bucket\n\nMake it.\n")
+    result = run("outputs", "--env", "dev")
+    assert result.exit_code == 1
+    assert result.output == "Error: terraform init failed.\nError: No such bucket\nMake it.\n"
