@@ -89,6 +89,7 @@ def main() -> None:
 
     # MiniStack reads its settings while it is imported, so that has to wait until they are made.
     from ministack import app
+    from ministack.services import scheduler
 
     from scripts.local_aws import authorization, cognito, sns, terraform_drift
 
@@ -96,6 +97,8 @@ def main() -> None:
     sns.install(limits, url(port))
     authorization.install()
     terraform_drift.install()
+    # a schedule of every minute would else come up to ten seconds late
+    scheduler._SCHEDULE_TICK_INTERVAL = 1
     sys.argv[1:] = []  # it parses them
     app.main()
 

@@ -238,37 +238,33 @@ def probes(system: Deployment) -> Iterator[dict[str, Probe]]:
 
 
 @pytest.fixture(scope="session")
-def lacking(system: Deployment) -> dict[str, str]:
-    """What this emulator cannot do, and how that was seen; ours can do everything."""
+def lacking(system: Deployment, probes: dict[str, Probe]) -> dict[str, str]:
+    """What this emulator cannot do, and how that was seen. Ours can do everything."""
+    found = {} if system.ours else {"local-aws": "it was started by somebody else"}
+    topic = system.outputs["notification_topic_arn"]
+    tried = {name: probes[name].may("sns", "publish", TopicArn=topic, Message="x") for name in probes}
+    if tried != {"post_confirmation": False, "deliver": True, "sweep": True}:
+        found["enforcement"] = f"publishing is allowed to {[name for name in tried if tried[name]]}"
     try:
         system.application.mailbox.all()
     except (KeyError, httpx.HTTPError) as error:
-        found = {need: repr(error) for need in ("mailbox", "trigger", "opt-in")}
-    else:
-        found = {} if system.ours else lacking_flow(system)
+        return found | dict.fromkeys(("mailbox", "trigger", "opt-in"), f"it shows no mail: {error!r}")
+    person = Person()
+    sub = system.application.sign_up(person)
+    system.client("cognito-idp").admin_confirm_sign_up(UserPoolId=system.pool, Username=person.username)
+    if not system.welcome(sub):
+        found |= dict.fromkeys(("trigger", "opt-in"), "a confirmed sign-up ran no post-confirmation trigger")
     assert not (system.ours and found), found
     return found
 
 
-def lacking_flow(system: Deployment) -> dict[str, str]:
-    """Tries a registration, to see how far it goes."""
-    person = Person()
-    sub = system.application.sign_up(person)
-    cognito = system.client("cognito-idp")
-    cognito.admin_confirm_sign_up(UserPoolId=system.pool, Username=person.username)
-    if system.welcome(sub):
-        return {}
-    why = "a confirmed sign-up ran no post-confirmation trigger"
-    return {"trigger": why, "opt-in": why}
-
-
 @pytest.fixture(autouse=True)
-def needs(request: pytest.FixtureRequest, lacking: dict[str, str]) -> None:
+def needs(request: pytest.FixtureRequest, system: Deployment, lacking: dict[str, str]) -> None:
     """Leaves out a test of what another emulator cannot do, and says so."""
     marker = request.node.get_closest_marker("needs")
     for need in marker.args if marker else ():
         if need in lacking:
-            pytest.skip(f"this emulator has no {need}: {lacking[need]}")
+            pytest.skip(f"{system.environment.endpoint_url} has no {need}: {lacking[need]}")
 
 
 @pytest.fixture

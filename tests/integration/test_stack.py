@@ -5,6 +5,8 @@ import subprocess
 import sys
 from urllib.parse import urlsplit
 
+import pytest
+
 from scripts import package, state_bucket
 from scripts.environment import ROOT
 
@@ -26,8 +28,15 @@ HOSTILE = {
 }
 
 
-def test_plan_after_apply_is_empty_whatever_the_shell_says_about_aws(system: Deployment) -> None:
-    """A rebuild of the unchanged sources comes before the plan, so that it too changes nothing."""
+def test_plan_after_apply_is_empty_also_after_a_rebuild(system: Deployment) -> None:
+    package.TARGET.unlink()
+    system.stack.package()
+    assert not system.stack.plan()
+
+
+@pytest.mark.needs("local-aws")
+def test_the_local_environment_is_the_emulator_whatever_the_shell_says_about_aws(system: Deployment) -> None:
+    """The plan finds what was applied, so it has looked there."""
     port = str(urlsplit(system.environment.endpoint_url or "").port)
     done = subprocess.run(
         [sys.executable, "-m", "scripts.stack", "plan", "--env", "local"],

@@ -60,10 +60,20 @@ def test_delivered_many_times_at_one_moment_there_is_one_record_and_one_welcome(
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: system.invoke("post_confirmation", event), range(6)))
     assert answers == [(event, "")] * 6
-    record = system.user(person)
-    row = system.wait_state(f"welcome#{sub}", "WAITING_OPT_IN", "SENT")
+    record, row = system.user(person), system.welcome(sub)
     assert record
+    assert row
     assert record["RegisteredAt"] == row["CreatedAt"], "record and welcome come from one transaction"
+
+
+def test_the_documented_event_is_recorded_and_its_welcome_taken_in_hand(system: Deployment) -> None:
+    """The flow where there is no Cognito to drive it: everything behind the trigger."""
+    person, sub = Person(), secrets.token_hex(8)
+    assert system.invoke("post_confirmation", event_of(person, sub))[1] == ""
+    record = system.user(person)
+    assert record
+    assert record["Email"] == person.email
+    assert system.wait_state(f"welcome#{sub}", "WAITING_OPT_IN", "SENT", "RETRY")["Results"]["Email"]
 
 
 @pytest.mark.parametrize("source", ["PostConfirmation_ConfirmForgotPassword", "Something_Else", ""])
