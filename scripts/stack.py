@@ -18,7 +18,10 @@ from scripts import package, state_bucket
 from scripts.environment import BUILD, LOCAL, ROOT, TERRAFORM, Environment, check_name, local, remote
 from scripts.local_aws import process
 from scripts.local_aws.server import DEFAULT_PORT
-from scripts.terraform import Terraform
+from scripts.terraform import Terraform, TerraformError
+
+NEEDS_TERRAFORM = "Terraform 1.10 or newer is needed"
+INSTALL = "install it and run this again."
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,7 +53,14 @@ class Stack:
         bucket = state_bucket.ensure(self.environment)
         self.environment.data_dir.mkdir(parents=True, exist_ok=True)
         quiet = Terraform(TERRAFORM, self.environment.variables, data_dir=self.environment.data_dir)
-        quiet.init(backend_files=[self.environment.folder / "backend.hcl"], backend={"bucket": bucket})
+        try:
+            quiet.init(backend_files=[self.environment.folder / "backend.hcl"], backend={"bucket": bucket})
+        except TerraformError as error:
+            if "Unsupported Terraform Core version" in error.output:
+                raise click.ClickException(
+                    f"{NEEDS_TERRAFORM} and the one on PATH is older; {INSTALL}"
+                ) from None
+            raise
 
     def package(self) -> str:
         """Builds the functions' package as the environment wants it; returns its SHA-256."""
@@ -90,9 +100,7 @@ class Stack:
 def require_terraform() -> None:
     """Refuses to go on without Terraform."""
     if not shutil.which("terraform"):
-        raise click.ClickException(
-            "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again."
-        )
+        raise click.ClickException(f"{NEEDS_TERRAFORM} and was not found on PATH; {INSTALL}")
 
 
 def environment_named(name: str, *, start: bool = True) -> Environment:

@@ -52,8 +52,9 @@ module "deliver" {
   timeout_seconds    = 120
 
   stream = {
-    arn             = module.tables.notification_stream_arn
-    filter_patterns = [jsonencode({ eventName = ["INSERT"], dynamodb = { NewImage = { State = { S = ["QUEUED"] } } } })]
+    arn                  = module.tables.notification_stream_arn
+    batch_window_seconds = 1
+    filter_patterns      = [jsonencode({ eventName = ["INSERT"], dynamodb = { NewImage = { State = { S = ["QUEUED"] } } } })]
   }
 }
 

@@ -97,6 +97,10 @@ def test_formatting_without_terraform_ends_in_a_sentence() -> None:
     )
 
 
+def test_the_environment_is_local_unless_another_is_named() -> None:
+    assert make("--eval=probe: ; @echo $$ENV", "probe").stdout == "local\n"
+
+
 @pytest.mark.parametrize("name", ["ENV", "LOCAL_AWS_PORT", "YES"])
 def test_what_is_given_to_make_is_given_on(name: str) -> None:
     assert make(f"--eval=probe: ; @echo $${name}", "probe", f"{name}=x").stdout == "x\n"

@@ -1,4 +1,5 @@
 import time
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -66,6 +67,15 @@ def test_whatever_is_not_none_is_seen(found: object) -> None:
 def test_waiting_in_vain_ends_in_a_sentence() -> None:
     with pytest.raises(NotSeenError, match=r"^a mail 'Hello' was not seen within 0 s$"):
         wait_for("a mail 'Hello'", lambda: None, within=0, every=0.001)
+
+
+def test_waiting_lasts_as_long_as_was_said_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.append(now.pop() + seconds))
+    monkeypatch.setattr("scripts.person.time", clock)
+    with pytest.raises(NotSeenError, match="within 10 s"):
+        wait_for("it", lambda: None, within=10, every=1)
+    assert 10 < now[0] - 100 <= 11
 
 
 def test_mail_is_that_of_one_address_and_subject(mail: Messages) -> None:

@@ -63,6 +63,16 @@ def test_without_terraform_every_command_says_so_in_one_sentence(
     )
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_terraform_that_is_too_old_is_refused_in_one_sentence(
+    terraform: FakeTerraform, local_aws: MagicMock, command: str
+) -> None:
+    terraform.answer("init", code=1, stderr="Error: Unsupported Terraform Core version\n\n  on versions.tf …")
+    assert sentence(run(command)) == (
+        "Terraform 1.10 or newer is needed and the one on PATH is older; install it and run this again."
+    )
+
+
 @pytest.mark.parametrize("command", [*COMMANDS, "package"])
 def test_an_unknown_environment_is_refused_in_one_sentence(terraform: FakeTerraform, command: str) -> None:
     assert sentence(run(command, "--env", "staging")).startswith(
