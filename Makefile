@@ -58,7 +58,7 @@ local-down: $(READY) ## Stop it, with all that it holds
 	@$(RUN) scripts.local_aws down
 
 test: $(READY) ## All tests
-	@$(RUN) pytest tests $(TESTS)
+	@$(RUN) pytest tests/unit tests/local_aws tests/terraform tests/integration $(TESTS)
 
 test-unit: $(READY) ## Tests of the functions and scripts: no Terraform, no local AWS
 	@$(RUN) pytest tests/unit $(TESTS)

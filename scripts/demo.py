@@ -12,7 +12,7 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from scripts.environment import BUILD, LOCAL, ROOT, Environment
 from scripts.person import CONFIRMATION, WELCOME, Application, NotSeenError, Person, wait_for
@@ -152,7 +152,7 @@ def registered(story: Story, environment: Environment, outputs: dict[str, Any]) 
 
 def summary(console: Console, environment: Environment, report: dict[str, Any]) -> None:
     """The record, the mails and where to look next."""
-    record = Table("Attribute", "Value", title="The record")
+    record = Table("Attribute", Column("Value", overflow="fold"), title="The record")
     for name, value in report["record"].items():
         record.add_row(name, value)
     mails = Table("Subject", "Text", title="The mails")

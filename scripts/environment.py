@@ -159,7 +159,6 @@ def _refuse_real_aws(url: str) -> None:
         host = ""
     try:
         address = ipaddress.ip_address(host)
-        address = getattr(address, "ipv4_mapped", None) or address
         allowed = address.is_loopback or address.is_private
     except ValueError:
         # a name without a dot is a container's; LocalStack's own name resolves to loopback

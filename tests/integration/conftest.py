@@ -10,7 +10,7 @@ import os
 import socket
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,8 +26,11 @@ from scripts.environment import Environment
 from scripts.local_aws import process
 from scripts.person import WELCOME, Application, Person, wait_for
 from scripts.stack import Stack
+from tests.inventory import everything
 
 Row = dict[str, Any]
+# as the shell had it: tests of other folders have an endpoint of their own
+GIVEN = os.environ.get("AWS_ENDPOINT_URL")
 # for an emulator without Cognito
 WITHOUT_POOL = [f"module.{name}" for name in ("tables", "topic", "post_confirmation", "deliver", "sweep")]
 
@@ -202,33 +205,36 @@ class Probe:
 
     def unmake(self) -> None:
         self.system.functions.delete_function(FunctionName=self.name)
+        logs = self.system.client("logs")
+        with suppress(logs.exceptions.ResourceNotFoundException):
+            logs.delete_log_group(logGroupName=f"/aws/lambda/{self.name}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system() -> Iterator[Deployment]:
     """The system, applied once for all tests of this folder, and destroyed after them."""
-    given = os.environ.get("AWS_ENDPOINT_URL")
-    port = 0 if given else free_port()
-    url = given or process.start(port).url
+    port = 0 if GIVEN else free_port()
+    url = GIVEN or process.start(port).url
     try:
         local = environment.local(url)
         with patch.dict(os.environ, local.variables, clear=True):
+            before = everything(local)
             stack = Stack(local, stream=False)
             stack.package()
             stack.init()
             stack.plan(targets=() if answers(local.client("cognito-idp").list_user_pools) else WITHOUT_POOL)
             stack.apply()
-            yield Deployment(stack, stack.outputs(), ours=not given)
+            yield Deployment(stack, stack.outputs(), ours=not GIVEN)
             stack.plan(destroy=True)
             stack.apply()
             assert stack.terraform.resources() == []
-            assert not (left := left_behind(local)), f"destroy left {left} behind"
+            assert everything(local) == before
     finally:
         if port:
             process.stop(port)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def probes(system: Deployment) -> Iterator[dict[str, Probe]]:
     """A probe for each function's role."""
     made = {handler: Probe(system, handler).make() for handler in system.outputs["function_names"]}
@@ -237,7 +243,7 @@ def probes(system: Deployment) -> Iterator[dict[str, Probe]]:
         one.unmake()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lacking(system: Deployment, probes: dict[str, Probe]) -> dict[str, str]:
     """What this emulator cannot do, and how that was seen. Ours can do everything."""
     found = {} if system.ours else {"local-aws": "it was started by somebody else"}
@@ -279,27 +285,6 @@ def answers(call: Any, **arguments: Any) -> bool:
     except (ClientError, BotoCoreError):
         return False
     return True
-
-
-def left_behind(local: Environment) -> list[str]:
-    """What is still there of what Terraform makes."""
-
-    def names(service: str, call: str, key: str) -> list[str]:
-        pages = local.client(service).get_paginator(call).paginate()
-        return [str(found) for page in pages for found in page.get(key, [])]
-
-    everything = [
-        *names("dynamodb", "list_tables", "TableNames"),
-        *names("sns", "list_topics", "Topics"),
-        *names("sqs", "list_queues", "QueueUrls"),
-        *names("lambda", "list_functions", "Functions"),
-        *names("lambda", "list_event_source_mappings", "EventSourceMappings"),
-        *names("iam", "list_roles", "Roles"),
-        *names("logs", "describe_log_groups", "logGroups"),
-        *names("scheduler", "list_schedules", "Schedules"),
-        *map(str, local.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]),
-    ]
-    return [one for one in everything if local.setting("name_prefix") in one]
 
 
 def free_port() -> int:

@@ -1,7 +1,6 @@
 """Each module alone: its README's example is planned, applied, planned again and destroyed."""
 
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pytest_terraform import terraform, tf
 
 from scripts.environment import Environment
 from scripts.terraform import Terraform
+from tests.inventory import everything
 from tests.terraform.conftest import MODULES
 
 # pytest-terraform's fixture `examples`; a test of this file destroys, since it looks at what is left
@@ -61,27 +61,3 @@ def test_destroy_leaves_nothing(applied: Applied, local_aws: Environment) -> Non
     applied.runner.destroy()
 
     assert everything(local_aws) == applied.before
-
-
-def everything(aws: Environment) -> set[str]:
-    """The names of all that these modules can make."""
-
-    def names(
-        service: str, operation: str, field: str, key: str | None = None, **options: Any
-    ) -> Iterable[str]:
-        found = getattr(aws.client(service), operation)(**options).get(field, [])
-        return [f"{service} {item[key] if key else item}" for item in found]
-
-    return {
-        *names("cognito-idp", "list_user_pools", "UserPools", "Name", MaxResults=60),
-        *names("dynamodb", "list_tables", "TableNames"),
-        *names("iam", "list_policies", "Policies", "Arn", Scope="Local"),
-        *names("iam", "list_roles", "Roles", "Arn"),
-        *names("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
-        *names("lambda", "list_functions", "Functions", "FunctionName"),
-        *names("logs", "describe_log_groups", "logGroups", "logGroupName"),
-        *names("scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),
-        *names("scheduler", "list_schedules", "Schedules", "Name"),
-        *names("sns", "list_topics", "Topics", "TopicArn"),
-        *names("sqs", "list_queues", "QueueUrls"),
-    }

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -18,17 +17,17 @@ from scripts import environment
 TOLD_APART = ("AWS_", "TF_", "MAKE", "MFLAGS", "ENV", "YES", "LOCAL_AWS_", "PYTEST_")
 
 FAKE_TERRAFORM = f"""#!{sys.executable} -IS
-import json, os, pathlib, sys
-folder = pathlib.Path(__file__).parent
+import json, os, sys
+folder = os.path.dirname(__file__) + "/"
 files = [a.removeprefix("-var-file=") for a in sys.argv if a.startswith("-var-file=")]
-variables = [json.loads(pathlib.Path(f).read_text()) for f in files if f.endswith(".tfvars.json")]
+variables = [json.load(open(f)) for f in files if f.endswith(".tfvars.json")]
 call = {{
     "arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd(),
     "variables": variables, "variable_files": files,
 }}
-with (folder / "calls").open("a") as calls:
+with open(folder + "calls", "a") as calls:
     calls.write(json.dumps(call) + "\\n")
-answer = json.loads((folder / "answers").read_text()).get(sys.argv[1], {{}})
+answer = json.load(open(folder + "answers")).get(sys.argv[1], {{}})
 sys.stdout.write(answer.get("stdout", ""))
 sys.stderr.write(answer.get("stderr", ""))
 sys.exit(answer.get("code", 0))
@@ -102,7 +101,13 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             f'aws_region = "eu-west-1"\nname_prefix = "some-{name}"\nallowed_account_ids = {account}\n'
         )
         (folder / "backend.hcl").write_text('key = "some.tfstate"\n')
-    shutil.copy(environment.TERRAFORM / "variables.tf", terraform)
+    defaults = {"lambda_architecture": "arm64", "lambda_runtime": "python3.13"}
+    (terraform / "variables.tf").write_text(
+        "".join(
+            f'variable "{name}" {{\n  type    = string\n  default = "{default}"\n}}\n'
+            for name, default in defaults.items()
+        )
+    )
     (terraform / ".terraform.lock.hcl").write_text(
         'provider "registry.example.org/hashicorp/aws" {\n  version     = "1.2.3"\n}\n'
     )

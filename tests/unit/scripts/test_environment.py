@@ -282,6 +282,7 @@ def test_terraform_keeps_the_data_of_environments_and_endpoints_apart() -> None:
 
 
 def test_an_unknown_environment_is_refused_with_the_names_that_there_are(configuration: Path) -> None:
+    (configuration / "environments/README.md").touch()
     sentence = "There is no environment 'test'; use ENV=dev|local, or make one in terraform/environments/."
     with pytest.raises(click.ClickException) as caught:
         environment.check_name("test")
@@ -301,6 +302,15 @@ def test_a_setting_is_that_of_the_environment_or_the_default(configuration: Path
     assert dev.setting("lambda_runtime") == "python3.12"
     assert dev.setting("lambda_architecture") == "arm64"
     assert dev.region == "eu-west-3"
+
+
+@pytest.mark.parametrize("name", environment.names())
+def test_every_environment_has_the_settings_that_the_scripts_need(name: str) -> None:
+    found = environment.Environment(name, {}, None)
+    assert re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", found.region)
+    assert found.setting("lambda_architecture") in ("arm64", "x86_64")
+    assert re.fullmatch(r"python3\.\d+", found.setting("lambda_runtime"))
+    assert found.setting("name_prefix")
 
 
 def unpacked(version: str) -> Callable[[Path], None]:
