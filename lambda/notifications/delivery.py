@@ -28,6 +28,8 @@ from notifications.users import Users
 
 # claim, read the user, subscribe, remember it, read the subscription, publish, record
 CALLS_PER_ROW = 7
+# in the log of a row that came to no channel
+NO_CHANNEL = "none"
 
 log = Logger(child=True)
 
@@ -80,36 +82,35 @@ class Delivery:
         try:
             row = Notification.from_row(claim.row)
         except InvalidRowError as error:
-            return Outcome(State.FAILED, f"InvalidRow: {error}"), "none", None
-        channel = "none"
-        try:
-            outcome, channel = self._send(row)
-        except (ClientError, BotoCoreError) as error:
-            outcome = failure(error)
-        except Exception as error:
-            # a mistake of ours: other rows go on, and this one ends where an operator sees it
-            log.error("unexpected", notification=row.notification_id, error=type(error).__name__)
-            outcome = Outcome(State.RETRY, type(error).__name__)
+            return Outcome(State.FAILED, f"InvalidRow: {error}"), NO_CHANNEL, None
+        outcome, channel = self._send(row)
         if outcome.state is State.RETRY and row.attempts >= MAX_ATTEMPTS:
             outcome = Outcome(State.FAILED, f"GaveUp: {outcome.reason}")
         return outcome, channel, next_due(row, outcome, self.clock())
 
     def _send(self, row: Notification) -> tuple[Outcome, str]:
+        """The outcome of sending a row, and the channel that was tried."""
         if row.state.final:
-            return Outcome(row.state, "WasFinal"), "none"
+            return Outcome(row.state, "WasFinal"), NO_CHANNEL
         if row.attempts > MAX_ATTEMPTS:
             # nobody lived to record the last try: whatever kills them must not do so for ever
-            return Outcome(State.FAILED, "GaveUp: WorkerLost"), "none"
+            return Outcome(State.FAILED, "GaveUp: WorkerLost"), NO_CHANNEL
         if self.clock() >= row.good_until:
-            return Outcome(State.EXPIRED, "TooLate"), "none"
-        user = self.users.get(row.user_id, row.sub)
-        if user is None:
-            return Outcome(State.SKIPPED, "RecipientGone"), "none"
-        channel = self.channels.get(user.channel)
-        if channel is None:
-            return Outcome(State.FAILED, "NoSuchChannel"), "none"
+            return Outcome(State.EXPIRED, "TooLate"), NO_CHANNEL
+        name = NO_CHANNEL
         try:
-            message = render(row.template, user)
+            user = self.users.get(row.user_id, row.sub)
+            if user is None:
+                return Outcome(State.SKIPPED, "RecipientGone"), name
+            if user.channel not in self.channels:
+                return Outcome(State.FAILED, "NoSuchChannel"), name
+            name = user.channel
+            return self.channels[name].send(user, render(row.template, user)), name
         except TemplateError:
-            return Outcome(State.FAILED, "NoSuchTemplate"), user.channel
-        return channel.send(user, message), user.channel
+            return Outcome(State.FAILED, "NoSuchTemplate"), name
+        except (ClientError, BotoCoreError) as error:
+            return failure(error), name
+        except Exception as error:
+            # a mistake of ours: other rows go on, and this one ends where an operator sees it
+            log.error("unexpected", notification=row.notification_id, error=type(error).__name__)
+            return Outcome(State.RETRY, type(error).__name__), name

@@ -119,6 +119,7 @@ def test_a_passing_failure_is_retried_until_it_has_passed(scene: Scene) -> None:
 def test_a_service_that_does_not_answer_is_retried(scene: Scene) -> None:
     scene.channel.behave = raising(ReadTimeoutError(endpoint_url="x"))
     assert scene.deliver() == Outcome(State.RETRY, "ReadTimeoutError")
+    assert scene.tables.the_notification()["Results"]["Email"]["Reason"] == "ReadTimeoutError"
 
 
 @pytest.mark.parametrize("code", sorted(PERMANENT))
