@@ -204,13 +204,12 @@ def test_a_build_leaves_nothing_but_the_package(source: Path, tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "build").iterdir()] == ["lambda.zip"]
 
 
-@pytest.mark.parametrize("hashes", ["", f" --hash=sha256:{'0' * 64}"], ids=["none", "wrong"])
-def test_a_dependency_with_no_hash_or_a_wrong_one_is_refused(hashes: str, tmp_path: Path) -> None:
+def test_a_dependency_that_is_not_what_was_pinned_is_refused_in_one_sentence(tmp_path: Path) -> None:
     pinned = re.search(r"^jmespath==\S+", (package.SOURCE / "requirements.txt").read_text(), re.MULTILINE)
     assert pinned
-    (tmp_path / "requirements.txt").write_text(pinned[0] + hashes)
+    (tmp_path / "requirements.txt").write_text(f"{pinned[0]} --hash=sha256:{'0' * 64}")
     with pytest.raises(
-        click.ClickException, match=r"^The packages of requirements.txt .+(?i:hash)"
+        click.ClickException, match=r"^The packages of requirements.txt .+DO NOT MATCH THE HASHES"
     ) as caught:
         package.build(tmp_path / "build/lambda.zip", source=tmp_path)
     assert "\n" not in caught.value.message

@@ -86,13 +86,12 @@ def test_us_east_1_is_no_location_and_gets_its_bucket_all_the_same(dev: Environm
 
 
 def test_an_emulators_bucket_is_reached_by_plain_http(
-    configuration: Path, s3: "S3Client", monkeypatch: pytest.MonkeyPatch
+    configuration: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Environment, "client", lambda self, name: boto3.client(name, region_name=self.region))
-    name = state_bucket.ensure(environment.local("http://127.0.0.1:4566", {}))
-    assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
-    with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
-        s3.get_bucket_policy(Bucket=name)
+    client = answering(monkeypatch, "arn:aws:iam::000000000000:root")
+    state_bucket.ensure(environment.local("http://127.0.0.1:4566", {}))
+    client.put_bucket_versioning.assert_called_once()
+    client.put_bucket_policy.assert_not_called()
 
 
 def test_the_longest_name_is_not_too_long_for_s3(dev: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
