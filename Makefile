@@ -89,5 +89,5 @@ lock: $(READY) ## Pin and hash anew what is installed
 	@$(UV_COMPILE) --upgrade --output-file lambda/requirements.txt lambda/requirements.in
 
 clean: ## Stop the local AWS and remove what was built; .venv stays
-	@if [ -f $(READY) ]; then $(RUN) scripts.local_aws down; fi
+	@if [ -f $(READY) ]; then $(RUN) scripts.local_aws down --all; fi
 	@rm -rf build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ endpoint override, so that it cannot reach the emulator.
 
 import ipaddress
 import os
+import platform
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -131,6 +132,8 @@ def check_name(name: str) -> str:
     return name
 
 
+# Python's names for machines → those of Terraform's platforms
+_GO_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 # of the SDKs, and the older ones of Terraform's S3 backend and AWS provider ("Custom Service Endpoints")
 _ENDPOINTS = re.compile(r"AWS_ENDPOINT_URL.*|(TF_)?AWS_(DYNAMODB|IAM|S3|STS)_ENDPOINT")
@@ -193,9 +196,11 @@ def provider_mirror(top: Path = Path("/")) -> Path | None:
     if not locked:
         return None
     source, version = locked.groups()
+    machine = platform.machine().lower()
+    here = f"{platform.system().lower()}_{_GO_MACHINES.get(machine, machine)}"
     for found in _folders_named(source.split("/", maxsplit=1)[0], top, depth=4):
         provider = found.parent / source
-        if (provider / version).is_dir() or any(provider.glob(f"*_{version}_*.zip")):
+        if (provider / version / here).is_dir() or any(provider.glob(f"*_{version}_{here}.zip")):
             return found.parent
     return None
 

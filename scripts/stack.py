@@ -163,13 +163,15 @@ def build(name: str) -> None:
 
 @main.command()
 @env_option
+@click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if anything would change.")
 @plainly
-def plan(name: str) -> None:
-    """Show what a deploy would change; exits 2 if it would change anything."""
+def plan(name: str, detailed: bool) -> None:
+    """Show what a deploy would change."""
     stack = Stack(environment_named(name))
     stack.package()
     stack.init()
-    sys.exit(2 if stack.plan() else 0)
+    changes = stack.plan()
+    sys.exit(2 if changes and detailed else 0)
 
 
 @main.command()

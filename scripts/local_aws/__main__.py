@@ -95,18 +95,19 @@ def status(port: int, home: Path, as_json: bool) -> None:
 @main.command()
 @port_option
 @home_option
-def down(port: int, home: Path) -> None:
+@click.option("--all", "every", is_flag=True, help="Those on all ports.")
+def down(port: int, home: Path, every: bool) -> None:
     """End it, with all that it holds."""
-    try:
-        ended = process.stop(port, home)
-    except process.LocalAwsError as error:
-        click.echo(error, err=True)
-        sys.exit(1)
-    click.echo(
-        f"The local AWS on port {port} has ended."
-        if ended
-        else f"The local AWS is not running on port {port}."
-    )
+    for one in process.ports(home) if every else [port]:
+        try:
+            ended = process.stop(one, home)
+        except process.LocalAwsError as error:
+            click.echo(error, err=True)
+            sys.exit(1)
+        if ended or not every:
+            click.echo(
+                f"The local AWS {'on' if ended else 'is not running on'} port {one}{' has ended' * ended}."
+            )
 
 
 if __name__ == "__main__":

@@ -77,6 +77,11 @@ def find(port: int, home: Path = server.DEFAULT_HOME) -> LocalAws | None:
     return known if known and _process(known) else None
 
 
+def ports(home: Path = server.DEFAULT_HOME) -> list[int]:
+    """The ports on which one was ever started from here."""
+    return sorted(int(folder.name) for folder in home.glob("*") if folder.name.isdigit())
+
+
 def start(
     port: int,
     home: Path = server.DEFAULT_HOME,

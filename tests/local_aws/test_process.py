@@ -220,3 +220,15 @@ def test_nothing_is_written_outside_its_own_folder(home: Path, port: int) -> Non
     for name in ("HOME", "TMPDIR", "STATE_DIR", "S3_DATA_DIR"):
         assert Path(written[name]).is_relative_to(server.directory(home, port))
     assert os.environ["HOME"] != written["HOME"]
+
+
+def test_down_all_ends_those_on_every_port(cli: Cli) -> None:
+    other = free_port()
+    for number in (cli.port, other):
+        process.start(number, cli.home)
+    ended = cli.run("down", "--all")
+    assert sorted(ended.output.splitlines()) == sorted(
+        f"The local AWS on port {number} has ended." for number in (cli.port, other)
+    )
+    assert process.find(other, cli.home) is None
+    assert cli.run("down", "--all").output == ""

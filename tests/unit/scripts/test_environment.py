@@ -1,6 +1,7 @@
 import ipaddress
 import json
 import os
+import platform
 import re
 import shlex
 import subprocess
@@ -319,10 +320,31 @@ def packed(version: str) -> Callable[[Path], None]:
     return make
 
 
+@pytest.fixture
+def linux(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine is said to be one of those that the mirrors here are for."""
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+
+@pytest.mark.parametrize("make", [unpacked("1.2.3"), packed("1.2.3")], ids=["unpacked", "packed"])
+def test_a_mirror_for_another_platform_is_none(
+    linux: None,
+    configuration: Path,
+    tmp_path: Path,
+    make: Callable[[Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make(tmp_path)
+    assert environment.provider_mirror(tmp_path) == tmp_path
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert environment.provider_mirror(tmp_path) is None
+
+
 @pytest.mark.parametrize("make", [unpacked("1.2.3"), packed("1.2.3")], ids=["unpacked", "packed"])
 @pytest.mark.parametrize("folder", ["a", "a/b/c"])
 def test_a_mirror_with_the_locked_provider_is_found(
-    configuration: Path, tmp_path: Path, make: Callable[[Path], None], folder: str
+    linux: None, configuration: Path, tmp_path: Path, make: Callable[[Path], None], folder: str
 ) -> None:
     unpacked("1.2.2")(tmp_path / "machine" / "0")
     make(tmp_path / "machine" / folder)
@@ -332,7 +354,7 @@ def test_a_mirror_with_the_locked_provider_is_found(
 @pytest.mark.parametrize("make", [unpacked("1.2.30"), packed("1.2.30")], ids=["unpacked", "packed"])
 @pytest.mark.parametrize("folder", ["a", "a/b/c/d"])
 def test_another_version_is_not_found_and_neither_is_what_lies_deep(
-    configuration: Path, tmp_path: Path, make: Callable[[Path], None], folder: str
+    linux: None, configuration: Path, tmp_path: Path, make: Callable[[Path], None], folder: str
 ) -> None:
     make(tmp_path / "machine" / folder)
     unpacked("1.2.3")(tmp_path / "machine/a/b/c/d")

@@ -153,7 +153,8 @@ def test_a_plan_exits_with_two_if_it_would_change_anything(
     terraform: FakeTerraform, local_aws: MagicMock, code: int, status: int
 ) -> None:
     terraform.answer("plan", code=code)
-    assert run("plan").exit_code == status
+    assert run("plan").exit_code == 0
+    assert run("plan", "--detailed-exitcode").exit_code == status
     assert terraform.commands == ["init", "plan"]
 
 
