@@ -148,12 +148,18 @@ def test_terraform_is_prepared_with_the_environments_backend_and_bucket(
     assert Path(terraform.call["environment"]["TF_DATA_DIR"]).is_dir()
 
 
+def test_a_plan_that_would_change_something_is_no_failure(
+    terraform: FakeTerraform, local_aws: MagicMock
+) -> None:
+    terraform.answer("plan", code=2)
+    assert run("plan").exit_code == 0
+
+
 @pytest.mark.parametrize(("code", "status"), [(0, 0), (2, 2)])
-def test_a_plan_exits_with_two_if_it_would_change_anything(
+def test_a_plan_exits_with_two_for_changes_if_asked_to(
     terraform: FakeTerraform, local_aws: MagicMock, code: int, status: int
 ) -> None:
     terraform.answer("plan", code=code)
-    assert run("plan").exit_code == 0
     assert run("plan", "--detailed-exitcode").exit_code == status
     assert terraform.commands == ["init", "plan"]
 
