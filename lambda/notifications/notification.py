@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 # A worker that has held a row this long is dead: no function that sends may run for two minutes.
 LEASE = timedelta(seconds=150)
 # A new row is the stream's; the sweep takes it when the stream has not by then.
@@ -144,7 +146,7 @@ class Notification:
             attempts=read("Attempts", int),
             created_at=read("CreatedAt", _instant),
             good_until=read("GoodUntil", _instant),
-            due_at=read("DueAt", lambda value: datetime.fromtimestamp(int(value) / 1000, tz=UTC)),
+            due_at=read("DueAt", lambda value: EPOCH + timedelta(milliseconds=int(value))),
         )
 
 
@@ -169,7 +171,7 @@ def next_due(row: Notification, outcome: Outcome, now: datetime) -> datetime | N
 
 def milliseconds(moment: datetime) -> int:
     """A moment as the tables index it: milliseconds since 1970, UTC."""
-    return int(moment.timestamp() * 1000)
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def timestamp(moment: datetime) -> str:

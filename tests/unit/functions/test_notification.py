@@ -1,8 +1,9 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifications.notification import (
@@ -21,7 +22,9 @@ from notifications.notification import (
     due_shard,
     next_due,
 )
-from notifications.registration import WELCOME_IS_GOOD_FOR
+from notifications.registration import WELCOME_IS_GOOD_FOR, welcome_of
+
+from .conftest import ADA
 
 texts = st.text(min_size=1)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 - given its zone beside
@@ -41,11 +44,13 @@ notifications = st.builds(
     attempts=st.integers(0, 100),
     data=st.dictionaries(texts, texts),
 )
+WELCOME = welcome_of(ADA, datetime(2026, 11, 22, tzinfo=UTC))
 NOTHING: Any = object()
 WAITING = [state for state in State if not state.final]
 
 
 @given(notifications)
+@example(replace(WELCOME, due_at=datetime(2038, 1, 19, 3, 14, 8, 2000, tzinfo=UTC)))  # not exact as a float
 def test_a_row_is_read_as_it_was_written(notification: Notification) -> None:
     assert Notification.from_row(notification.to_row()) == notification
 
