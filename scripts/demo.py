@@ -10,18 +10,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+import httpx
 from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Column, Table
 
 from scripts.environment import BUILD, LOCAL, ROOT, Environment
-from scripts.person import CONFIRMATION, WELCOME, Application, NotSeenError, Person, wait_for
+from scripts.person import CONFIRMATION, MAILBOX, WELCOME, Application, NotSeenError, Person, wait_for
 from scripts.stack import Stack, environment_named, plainly
 from scripts.terraform import TerraformError
 
 REPORT = BUILD / "demo.json"
-# the sweep comes every minute, and the emulator looks at its schedules every ten seconds
+# the sweep comes every minute
 SWEPT_WITHIN = 100
+LOOK_NEXT = {
+    "This as JSON": str(REPORT.relative_to(ROOT)),
+    "Names and ids": "make outputs",
+    "Its state": "make local-status",
+    "Another person": "make demo",
+    "Stop": "make local-down",
+}
 
 
 @dataclass
@@ -62,14 +70,14 @@ def main() -> None:
     try:
         environment, outputs = deployed(story)
         report |= {"outputs": outputs} | registered(story, environment, outputs)
-        report["ok"] = True
-    except (NotSeenError, TerraformError, ClientError) as error:
+        report |= {"look_next": {"All mail": f"{environment.endpoint_url}{MAILBOX}"} | LOOK_NEXT, "ok": True}
+    except (NotSeenError, TerraformError, ClientError, httpx.HTTPError) as error:
         raise click.ClickException(str(error)) from None
     finally:
         report["steps"] = story.steps
         BUILD.mkdir(exist_ok=True)
         REPORT.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    summary(story.console, environment, report)
+    summary(story.console, report)
 
 
 def deployed(story: Story) -> tuple[Environment, dict[str, Any]]:
@@ -150,7 +158,7 @@ def registered(story: Story, environment: Environment, outputs: dict[str, Any]) 
     return {"record": recorded(), "mails": [asdict(mail) for mail in mailbox.of(person.email)]}
 
 
-def summary(console: Console, environment: Environment, report: dict[str, Any]) -> None:
+def summary(console: Console, report: dict[str, Any]) -> None:
     """The record, the mails and where to look next."""
     record = Table("Attribute", Column("Value", overflow="fold"), title="The record")
     for name, value in report["record"].items():
@@ -159,15 +167,9 @@ def summary(console: Console, environment: Environment, report: dict[str, Any]) 
     for mail in report["mails"]:
         mails.add_row(mail["subject"], mail["text"].splitlines()[0])
     console.print(record, mails)
-    console.print(
-        f"All mail         {environment.endpoint_url}/_ministack/ses/messages\n"
-        f"This as JSON     {REPORT.relative_to(ROOT)}\n"
-        "Names and ids    make outputs\n"
-        "Its state        make local-status\n"
-        "Another person   make demo\n"
-        "Stop             make local-down",
-        highlight=False,
-    )
+    for what, where in report["look_next"].items():
+        console.print(f"{what:<15}  {where}", highlight=False)
+    console.print(f"Done in {sum(step['seconds'] for step in report['steps']):.0f} s.", highlight=False)
 
 
 if __name__ == "__main__":

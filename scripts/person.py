@@ -15,6 +15,7 @@ T = TypeVar("T")
 VERIFICATION = "Your verification code"
 CONFIRMATION = "AWS Notification - Subscription Confirmation"
 WELCOME = "Account Created"
+MAILBOX = "/_ministack/ses/messages"
 
 
 class NotSeenError(Exception):
@@ -55,9 +56,7 @@ class Mailbox:
     url: str
 
     def all(self) -> list[Mail]:
-        answer = httpx.get(
-            f"{self.url}/_ministack/ses/messages", trust_env=False, timeout=10
-        ).raise_for_status()
+        answer = httpx.get(f"{self.url}{MAILBOX}", trust_env=False, timeout=10).raise_for_status()
         return [
             Mail(mail["To"], mail["Subject"], mail["BodyText"], mail["Timestamp"])
             for mails in answer.json()["messages"].values()
