@@ -85,8 +85,8 @@ def status(port: int, home: Path, as_json: bool) -> None:
     click.echo(
         f"The local AWS is running at {running.url}\n"
         f"  pid      {running.pid}, since {running.started_at}, started in {running.start_seconds:.1f} s\n"
-        f"  memory   {memory / MIB:.0f} MiB, and {functions / MIB:.0f} MiB"
-        f" in {len(workers)} warm functions\n"
+        f"  memory   {memory / MIB:.0f} MiB ({running.idle_memory / MIB:.0f} MiB idle, after the start),"
+        f" and {functions / MIB:.0f} MiB in {len(workers)} warm functions\n"
         f"  log      {running.log}\n"
         f"  mailbox  {running.url}/_ministack/ses/messages"
     )

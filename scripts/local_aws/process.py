@@ -49,6 +49,7 @@ class LocalAws:
     log: str
     started_at: str
     start_seconds: float
+    idle_memory: int  # bytes resident when it was ready, before anybody called
 
     def memory(self) -> int:
         """Bytes resident in the server itself, without its functions."""
@@ -158,6 +159,7 @@ def _launch(port: int, home: Path, extra: dict[str, str]) -> LocalAws:
         log=str(log),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
         start_seconds=round(time.monotonic() - began, 2),
+        idle_memory=resident(psutil.Process(child.pid)),
     )
     draft = _state(port, home).with_suffix(".new")
     draft.write_text(json.dumps(asdict(running), indent=2) + "\n")

@@ -67,6 +67,7 @@ def record(home: Path, port: int, process_of: psutil.Process, created: float | N
         log="",
         started_at="",
         start_seconds=1.0,
+        idle_memory=0,
     )
     folder = server.directory(home, port)
     folder.mkdir(parents=True)
@@ -97,6 +98,7 @@ def test_a_whole_life_on_the_command_line(cli: Cli, home: Path) -> None:
     assert figures["running"] is True
     assert (figures["pid"], figures["url"]) == (running.pid, running.url)
     assert 10 * 2**20 < figures["memory_bytes"] < 2**30
+    assert 10 * 2**20 < figures["idle_memory"] < 2**30
     assert 0 < figures["start_seconds"] < 60
 
     ended = cli.run("down")
