@@ -132,6 +132,10 @@ def check_name(name: str) -> str:
     return name
 
 
+# nothing more than this: clients disagree on where the host is in any other address
+_ADDRESS = re.compile(
+    r"https?://(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?/?"
+)
 # Python's names for machines → those of Terraform's platforms
 _GO_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
@@ -155,11 +159,8 @@ def _load_hcl(path: Path) -> dict[str, Any]:
 
 
 def _refuse_real_aws(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname or "", parts.port
-    except ValueError:
-        host = ""
+    parts = _ADDRESS.fullmatch(url)
+    host = (parts["v6"] or parts["host"]).lower() if parts and int(parts["port"] or 0) <= 65535 else ""
     try:
         address = ipaddress.ip_address(host)
         allowed = address.is_loopback or address.is_private
@@ -167,8 +168,7 @@ def _refuse_real_aws(url: str) -> None:
         # a name without a dot is a container's; LocalStack's own name resolves to loopback
         name = re.fullmatch(r"[a-z][a-z0-9_-]*", host)  # a number would be an address in disguise
         allowed = bool(name) or host == "localhost.localstack.cloud"
-    # clients disagree on where the host is with one of these in the address
-    if not allowed or not re.fullmatch(r"https?://[^@%\\\s]+", url):
+    if not allowed:
         raise click.ClickException(
             f"{url!r} is not the address of an emulator; use a loopback address such as http://{LOOPBACK}:4566."
         )
