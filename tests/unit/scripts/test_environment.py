@@ -219,6 +219,7 @@ def test_an_emulators_address_is_accepted(url: str) -> None:
         pytest.param("http://localhost@s3.amazonaws.com", id="a user's name before it"),
         pytest.param("http://s3.amazonaws.com\\@127.0.0.1", id="a backslash in it"),
         pytest.param("http://[::1", id="half an address"),
+        pytest.param("http://][::1", id="half an address and a bracket"),
         pytest.param("http://localhost:port", id="no port"),
         pytest.param("localhost:4566", id="no scheme"),
         pytest.param("", id="nothing"),
