@@ -92,7 +92,7 @@ class Aws:
     token: str | None = None
 
     def client(self, name: str, region: str = REGION) -> Any:
-        return session().client(  # type: ignore[call-overload]
+        return session().client(  # type: ignore[call-overload]  # the name is a value here
             name,
             region_name=region,
             endpoint_url=self.url,
