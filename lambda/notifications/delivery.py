@@ -1,7 +1,7 @@
 """One row, from due to what became of it: claim, send, record.
 
-At least once: a message can go out twice only when a worker dies, or loses DynamoDB, between the send
-and the write that records it.
+At least once: a message can go out twice when a worker dies, or loses DynamoDB, between the send and the
+write that records it, and when the service has taken a message but its answer was lost.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,8 +28,8 @@ from notifications.users import Users
 
 # claim, read the user, subscribe, remember it, read the subscription, publish, record
 CALLS_PER_ROW = 7
-# in the log of a row that came to no channel
-NO_CHANNEL = "none"
+# of a row that came to none
+NO_CHANNEL = ""
 
 log = Logger(child=True)
 
@@ -62,7 +62,12 @@ class Delivery:
             botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB could not be
                 read or written. The row is due again when its lease ends.
         """
-        claim = self.outbox.claim(due, self.clock())
+        try:
+            claim = self.outbox.claim(due, self.clock())
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
+            return self._bury(due)
         if claim is None:
             return None
         outcome, channel, again = self._try(claim)
@@ -76,6 +81,12 @@ class Delivery:
             recorded=recorded,
         )
         return outcome
+
+    def _bury(self, due: Due) -> Outcome | None:
+        """Ends a row that can never be claimed, or it would be due for ever."""
+        outcome = Outcome(State.FAILED, "InvalidRow: it cannot be claimed")
+        log.error("buried", notification=due.notification_id, reason=outcome.reason)
+        return outcome if self.outbox.give_up(due, outcome.reason) else None
 
     def _try(self, claim: Claim) -> tuple[Outcome, str, datetime | None]:
         """The outcome of sending a row, the channel that was tried, and when it is due again."""

@@ -26,6 +26,7 @@ from notifications.notification import (
 
 DUE_INDEX = "Due"
 PAGE = 100
+_UNTOUCHED = "attribute_not_exists(DueAt) AND #state = :queued"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Outbox:
         values: dict[str, Any] = {":shard": due_shard(due.notification_id), ":one": 1}
         if due.due_at is None:
             # written by hand, without what makes it due: only the stream has seen it
-            condition = "attribute_not_exists(DueAt) AND #state = :queued"
+            condition = _UNTOUCHED
             names, values[":queued"] = {"ExpressionAttributeNames": {"#state": "State"}}, State.QUEUED
         else:
             condition, values[":seen"] = "DueAt = :seen", due.due_at
@@ -96,18 +97,21 @@ class Outbox:
     ) -> bool:
         """Writes what became of a row and lets go of it; False when the lease had passed to another.
 
+        channel: what was tried; empty when it came to none, and what earlier tries left then stays.
         due: when it is to be taken again; None takes it out of the index for good.
         """
-        result = {"At": timestamp(now), "State": outcome.state, "Reason": outcome.reason}
-        if outcome.message_id:
-            result["MessageID"] = outcome.message_id
-        sets = ["#state = :state", "Reason = :reason", "Results = :results"]
+        sets = ["#state = :state", "Reason = :reason"]
         values: dict[str, Any] = {
             ":state": outcome.state,
             ":reason": outcome.reason,
-            ":results": {channel: result},
             ":lease": claim.lease,
         }
+        if channel:
+            result = {"At": timestamp(now), "State": outcome.state, "Reason": outcome.reason}
+            sets.append("Results = :results")
+            values[":results"] = {
+                channel: result | ({"MessageID": outcome.message_id} if outcome.message_id else {})
+            }
         if outcome.state is State.WAITING_OPT_IN:
             # it was put off on purpose: nothing was tried
             sets.append("Attempts = :none")
@@ -126,6 +130,18 @@ class Outbox:
             ExpressionAttributeValues=_marshal(values),
         )
         return recorded is not None
+
+    def give_up(self, due: Due, reason: str) -> bool:
+        """Ends a row that cannot even be claimed, since an attribute has a type that it may not have."""
+        seen = {":queued": State.QUEUED} if due.due_at is None else {":seen": due.due_at}
+        ended = self._update(
+            due.notification_id,
+            UpdateExpression="SET #state = :state, Reason = :reason REMOVE DueAt, DueShard",
+            ConditionExpression=_UNTOUCHED if due.due_at is None else "DueAt = :seen",
+            ExpressionAttributeNames={"#state": "State"},
+            ExpressionAttributeValues=_marshal({":state": State.FAILED, ":reason": reason, **seen}),
+        )
+        return ended is not None
 
     def _update(self, notification_id: str, **update: Any) -> dict[str, Any] | None:
         """The row after an update, or None when its condition did not hold."""

@@ -62,14 +62,14 @@ def person_of(event: Mapping[str, Any]) -> Person | None:
     if not isinstance(attributes, Mapping):
         attributes = {}
     found = {
-        "userName": event.get("userName"),
-        "sub": attributes.get("sub"),
-        "email": attributes.get("email"),
+        "userName": _text(event.get("userName")),
+        "sub": _text(attributes.get("sub")),
+        "email": _text(attributes.get("email")),
     }
-    missing = [name for name, value in found.items() if not isinstance(value, str) or not value.strip()]
+    missing = [name for name, value in found.items() if not value]
     if missing:
         raise InvalidEventError(f"the confirmation lacks {', '.join(missing)}")
-    return Person(user_id=found["userName"], sub=found["sub"], email=found["email"])  # type: ignore[arg-type] # checked above
+    return Person(user_id=found["userName"], sub=found["sub"], email=found["email"])
 
 
 def record_of(person: Person, now: datetime) -> dict[str, Any]:
@@ -177,6 +177,11 @@ class Registry:
                 ConditionExpression="attribute_not_exists(NotificationID)",
             ),
         ]
+
+
+def _text(value: object) -> str:
+    """A value that says something, else an empty text."""
+    return value if isinstance(value, str) and value.strip() else ""
 
 
 def _cancellation_reasons(error: ClientError) -> list[str]:

@@ -90,14 +90,23 @@ class Deployment:
         return wait_for(f"{notification_id.split('#')[0]} in {' or '.join(states)}", look, within)
 
     def sweep(self, notification_id: str) -> None:
-        """Makes a row due now and sweeps: what time would do, without the wait."""
+        """Makes a row due now and sweeps: what time would do, without the wait.
+
+        A row that waits for an opt-in has no attempts but while a worker holds it. It is then left to that
+        one: ending its lease would let two send.
+        """
         try:
             self.dynamodb.update_item(
                 TableName=self.outputs["notification_table_name"],
                 Key={"NotificationID": {"S": notification_id}},
                 UpdateExpression="SET DueAt = :now",
-                ConditionExpression="attribute_exists(DueAt)",
-                ExpressionAttributeValues={":now": {"N": "1"}},
+                ConditionExpression="attribute_exists(DueAt) AND (#state <> :waiting OR Attempts = :none)",
+                ExpressionAttributeNames={"#state": "State"},
+                ExpressionAttributeValues={
+                    ":now": {"N": "1"},
+                    ":none": {"N": "0"},
+                    ":waiting": {"S": "WAITING_OPT_IN"},
+                },
             )
         except self.dynamodb.exceptions.ConditionalCheckFailedException:
             return

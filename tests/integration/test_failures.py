@@ -1,8 +1,8 @@
 """What goes wrong behind the trigger: nothing is lost, and nobody else waits for it."""
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
 
@@ -11,6 +11,7 @@ from scripts.person import Application, Person
 
 from .conftest import Deployment
 
+Outage = Callable[[Deployment], AbstractContextManager[None]]
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 
 
@@ -46,10 +47,10 @@ def sns_is_away(system: Deployment) -> Iterator[None]:
     [(sns_refuses, "AuthorizationError"), (sns_is_away, "EndpointConnectionError")],
 )
 def test_an_outage_of_sns_delays_the_welcome_and_nothing_else(
-    system: Deployment, application: Application, outage: object, reason: str
+    system: Deployment, application: Application, outage: Outage, reason: str
 ) -> None:
     person = Person()
-    with outage(system):  # type: ignore[operator] # one of the two above
+    with outage(system):
         sub = application.register(person)
         assert system.user(person)
         assert system.wait_state(f"welcome#{sub}", "RETRY", within=40)["Reason"] == reason
@@ -61,13 +62,23 @@ def test_an_outage_of_sns_delays_the_welcome_and_nothing_else(
 
 
 @pytest.mark.needs("mailbox", "trigger", "opt-in")
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        pytest.param({"Data": {"N": "1"}}, id="unreadable"),
+        pytest.param({"Attempts": {"S": "many"}}, id="cannot be claimed by the stream's way"),
+        pytest.param(
+            {"Attempts": {"S": "many"}, "DueAt": {"N": "1"}, "DueShard": {"S": "0"}}, id="cannot be claimed"
+        ),
+    ],
+)
 def test_a_poison_row_holds_nobody_up_and_ends_where_an_operator_sees_it(
-    system: Deployment, application: Application
+    system: Deployment, application: Application, attributes: dict[str, dict[str, str]]
 ) -> None:
     poison = Person().username
     system.dynamodb.put_item(
         TableName=system.outputs["notification_table_name"],
-        Item={"NotificationID": {"S": poison}, "State": {"S": "QUEUED"}, "Data": {"N": "1"}},
+        Item={"NotificationID": {"S": poison}, "State": {"S": "QUEUED"}, **attributes},
     )
     person = Person()
     sub = application.register(person)

@@ -217,8 +217,7 @@ def test_two_servers_share_nothing(aws: Aws, hasty: Aws) -> None:
 
 
 def test_nothing_is_written_outside_its_own_folder(home: Path, port: int) -> None:
-    process.start(port, home)
-    written = psutil.Process(process.find(port, home).pid).environ()  # type: ignore[union-attr]  # it runs
+    written = psutil.Process(process.start(port, home).pid).environ()
     for name in ("HOME", "TMPDIR", "STATE_DIR", "S3_DATA_DIR"):
         assert Path(written[name]).is_relative_to(server.directory(home, port))
     assert os.environ["HOME"] != written["HOME"]

@@ -36,10 +36,10 @@ class FakeSns:
         assert call["ReturnSubscriptionArn"]
         return {"SubscriptionArn": arn}
 
-    def get_subscription_attributes(self, *, SubscriptionArn: str) -> dict[str, Any]:  # noqa: N803 - boto3's
-        if SubscriptionArn not in self.subscriptions:
+    def get_subscription_attributes(self, **call: str) -> dict[str, Any]:
+        if call["SubscriptionArn"] not in self.subscriptions:
             raise error("NotFound")
-        return {"Attributes": self.subscriptions[SubscriptionArn]}
+        return {"Attributes": self.subscriptions[call["SubscriptionArn"]]}
 
     def publish(self, **call: Any) -> dict[str, str]:
         self.published.append(call)
@@ -84,13 +84,13 @@ def test_nothing_is_published_before_the_person_has_opted_in(channel: SnsEmail, 
 
 
 def test_the_subscription_is_remembered_and_not_asked_for_again(
-    channel: SnsEmail, sns: FakeSns, users: Users
+    channel: SnsEmail, sns: FakeSns, users: Users, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel.send(ADA, WELCOME)
     user = users.get("ada", ADA.sub)
     assert user
     assert user.subscription_arn in sns.subscriptions
-    sns.subscribe = Mock(side_effect=AssertionError)  # type: ignore[method-assign] # it must not be called
+    monkeypatch.setattr(sns, "subscribe", Mock(side_effect=AssertionError))
     assert channel.send(user, WELCOME).state is State.WAITING_OPT_IN
 
 

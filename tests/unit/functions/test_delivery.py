@@ -197,6 +197,35 @@ def test_a_poison_row_ends_where_an_operator_sees_it(
     assert "DueAt" not in scene.tables.the_notification()
 
 
+def test_a_row_that_cannot_even_be_claimed_ends_where_an_operator_sees_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when `Attempts` is a text. moto then leaves half of the claim behind, which DynamoDB does not."""
+    claim = Mock(side_effect=aws_error("ValidationException"))
+    monkeypatch.setattr(Outbox, "claim", claim)
+    assert scene.deliver() == Outcome(State.FAILED, "InvalidRow: it cannot be claimed")
+    row = scene.tables.the_notification()
+    assert (row["State"], row["Reason"]) == ("FAILED", "InvalidRow: it cannot be claimed")
+    assert "DueAt" not in row
+    assert scene.channel.sent == []
+
+
+def test_a_row_that_another_has_is_not_buried(scene: Scene) -> None:
+    due = scene.due()
+    scene.deliver()
+    scene.change("Attempts", {"S": "many"})
+    assert scene.delivery.deliver(due) is None
+    assert scene.tables.the_notification()["State"] == "SENT"
+
+
+def test_what_earlier_tries_left_in_the_log_stays(scene: Scene) -> None:
+    scene.channel.behave = raising(aws_error("ServiceUnavailable"))
+    scene.deliver()
+    scene.clock.now += WELCOME_IS_GOOD_FOR
+    assert scene.deliver() == Outcome(State.EXPIRED, "TooLate")
+    assert scene.tables.the_notification()["Results"]["Email"]["Reason"] == "ServiceUnavailable"
+
+
 def test_an_unknown_channel_ends_where_an_operator_sees_it(scene: Scene) -> None:
     scene.change("NotificationPreference", {"S": "Pigeon"}, USERS)
     assert scene.deliver() == Outcome(State.FAILED, "NoSuchChannel")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from notifications.notification import (
     DUE_SHARDS,
+    EPOCH,
     HISTORY,
     LEASE,
     MAX_ATTEMPTS,
@@ -27,9 +28,7 @@ from notifications.registration import WELCOME_IS_GOOD_FOR, welcome_of
 from .conftest import ADA
 
 texts = st.text(min_size=1)
-moments = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001 - given its zone beside
-    lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-)
+moments = st.integers(0, 4 * 10**12).map(lambda value: EPOCH + timedelta(milliseconds=value))  # up to 2096
 notifications = st.builds(
     Notification,
     notification_id=texts,
