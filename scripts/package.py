@@ -1,8 +1,10 @@
-"""Builds build/lambda.zip: our package and what it depends on, the same bytes wherever it is built.
+"""Builds build/lambda.zip: our package, what it depends on and the team's templates.
 
-Wheels are taken for the function's architecture and Python, not for this machine's. In the archive
-nothing is left to the machine: paths are sorted, times and modes are fixed, what pip writes about its
-own run is left out, and nothing is compressed, since zlib and its successors deflate differently.
+It is the same bytes wherever it is built, and for whatever architecture: compiled modules are left out,
+and what has one also has a way without. Wheels are taken for the function's Python, not for this
+machine's. In the archive nothing is left to the machine: paths are sorted, times and modes are fixed,
+what pip writes about its own run is left out, and nothing is compressed, since zlib and its successors
+deflate differently.
 """
 
 import hashlib
@@ -25,16 +27,29 @@ TARGET = BUILD / "lambda.zip"
 PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNIX = 3
-# "Running pip" (pip documentation): what an installation notes about itself, and console scripts
-LEFT_OUT = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+TEMPLATES = "templates"
+TEXTS = {".txt", ".html"}
+# "Recording installed projects" (Python Packaging User Guide): what an installation notes about itself
+LEFT_OUT = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json"}
+# compiled modules and their sources, what only type checkers read, the pages of Powertools' Swagger UI,
+# and tables of tzdata's that zoneinfo does not read
+KINDS_LEFT_OUT = {".so", ".c", ".pyi", ".js", ".css", ".tab", ".zi"}
 
 
-def build(target: Path, *, source: Path = SOURCE, architecture: str = "arm64", python: str = "3.13") -> str:
+def build(
+    target: Path,
+    *,
+    source: Path = SOURCE,
+    templates: Path | None = None,
+    architecture: str = "arm64",
+    python: str = "3.13",
+) -> str:
     """Builds the package.
 
     Args:
         target: where the archive goes; an older one there is replaced only when the bytes differ.
         source: the folder that holds our package and `requirements.txt`.
+        templates: the team's folder of templates, if it has one.
         architecture: arm64 or x86_64.
         python: the function's version of Python, such as 3.13.
 
@@ -54,7 +69,8 @@ def build(target: Path, *, source: Path = SOURCE, architecture: str = "arm64", p
         _vendor(source / "requirements.txt", vendored, architecture, python)
         archive = Path(work) / "lambda.zip"
         with zipfile.ZipFile(archive, "w") as file:
-            for name, path in sorted([*_files(vendored), *_files(source, PACKAGE)]):
+            files = [*_files(vendored), *_files(source, PACKAGE), *(_texts(templates) if templates else [])]
+            for name, path in sorted(files):
                 entry = zipfile.ZipInfo(name, EPOCH)
                 entry.create_system = UNIX
                 entry.external_attr = 0o100644 << 16
@@ -91,5 +107,13 @@ def _files(top: Path, below: str = "") -> Iterator[tuple[str, Path]]:
     """The files to pack: the name in the archive, and the path."""
     for path in (top / below).rglob("*"):
         name = path.relative_to(top)
-        if path.is_file() and path.name not in LEFT_OUT and not {"__pycache__", "bin"} & set(name.parts):
+        left_out = path.name in LEFT_OUT or path.suffix in KINDS_LEFT_OUT
+        if path.is_file() and not left_out and not {"__pycache__", "bin"} & set(name.parts):
             yield name.as_posix(), path
+
+
+def _texts(templates: Path) -> Iterator[tuple[str, Path]]:
+    """What the functions read of the team's templates: no samples, and no editor's files."""
+    for path in templates.rglob("*"):
+        if path.is_file() and path.suffix in TEXTS:
+            yield f"{TEMPLATES}/{path.relative_to(templates).as_posix()}", path

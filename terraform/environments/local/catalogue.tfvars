@@ -1,0 +1,1 @@
+../../catalogues/shop/catalogue.tfvars
