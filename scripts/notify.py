@@ -1,0 +1,270 @@
+"""Asks for a notification, as an application does, and follows it to its final state."""
+
+import json
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from boto3.dynamodb.types import TypeDeserializer
+from rich.console import Console
+from rich.table import Table
+
+from notifications.requests import WINDOW, Cancellation, RefusedError, Request, parse, row_id
+from scripts.environment import Environment
+from scripts.stack import Stack, env_option, environment_named, plainly
+
+NEVER_SEEN = "UNKNOWN"
+REFUSED = "REFUSED"
+RIGHT = {"SENT", "SKIPPED", "FANNED_OUT"}
+FINAL = {*RIGHT, "EXPIRED", "FAILED", "CANCELLED"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a request. due_at: when it is to go on; None when it is over."""
+
+    state: str = NEVER_SEEN
+    reason: str = ""
+    results: Mapping[str, Mapping[str, str]] | None = None
+    due_at: datetime | None = None
+    count: int | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL or self.state == REFUSED
+
+    def is_put_off_beyond(self, moment: datetime) -> bool:
+        """Whether it waits, as it should, for a time that is later than that."""
+        waits = self.state in ("DEFERRED", "FANNING_OUT")
+        return waits and self.due_at is not None and self.due_at > moment
+
+
+@dataclass(frozen=True)
+class Post:
+    """The queues and the table of a deployed stack."""
+
+    sqs: Any
+    dynamodb: Any
+    queue: str
+    refused_queue: str
+    table: str
+
+    @classmethod
+    def of(cls, environment: Environment, outputs: Mapping[str, Any]) -> "Post":
+        """Those of a stack.
+
+        Raises:
+            click.ClickException: it was deployed before there were any.
+        """
+        needed = ("notification_queue_url", "refused_queue_url", "notification_table_name")
+        if not all(outputs.get(name) for name in needed):
+            raise click.ClickException(
+                f"What is deployed in {environment.name!r} takes no requests yet: "
+                f"make deploy ENV={environment.name}."
+            )
+        return cls(environment.client("sqs"), environment.client("dynamodb"), *(outputs[n] for n in needed))
+
+    def send(self, body: str) -> str:
+        """Sends a request; returns the message's id."""
+        return str(self.sqs.send_message(QueueUrl=self.queue, MessageBody=body)["MessageId"])
+
+    def look(self, asked: Request | Cancellation, message_id: str, sent_at: datetime) -> Seen:
+        """What has become of a request so far."""
+        return self._refusal(message_id) or self._row(asked, sent_at) or Seen()
+
+    def _row(self, asked: Request | Cancellation, sent_at: datetime) -> Seen | None:
+        answer = self.dynamodb.get_item(
+            TableName=self.table, Key={"NotificationID": {"S": row_id(asked.key)}}, ConsistentRead=True
+        )
+        if "Item" not in answer:
+            return None
+        row = {name: TypeDeserializer().deserialize(value) for name, value in answer["Item"].items()}
+        state = str(row.get("State", NEVER_SEEN))
+        if isinstance(asked, Request):
+            asked_at = datetime.fromisoformat(row.get("RequestedAt", "1970-01-01T00:00:00Z"))
+            if row.get("Digest") != asked.digest or sent_at - asked_at >= WINDOW:
+                # an earlier one with the same id
+                return None
+        elif state != "CANCELLED":
+            return None
+        due_at = row.get("DueAt")
+        return Seen(
+            state,
+            str(row.get("Reason", "")),
+            row.get("Results", {}),
+            datetime.fromtimestamp(int(due_at) / 1000, UTC) if due_at is not None else None,
+            int(row["Count"]) if "Count" in row else None,
+        )
+
+    def _refusal(self, message_id: str) -> Seen | None:
+        """The refusal of a message, which stays in its queue for others to see."""
+        messages = self.sqs.receive_message(
+            QueueUrl=self.refused_queue, MaxNumberOfMessages=10, VisibilityTimeout=0
+        ).get("Messages", [])
+        for message in messages:
+            if message["MessageId"] == message_id:
+                return Seen(REFUSED, "it could not be taken, however often it was tried")
+            try:
+                refused = json.loads(message["Body"])
+                if refused["message_id"] == message_id:
+                    reason = refused["reason"]
+                    return Seen(REFUSED, f"{reason['message']} ({reason['code']})")
+            except (KeyError, TypeError, ValueError):
+                continue
+        return None
+
+
+@click.command(context_settings={"auto_envvar_prefix": "NOTIFY"})
+@env_option
+@click.option("--to", "user", metavar="USERNAME", help="The recipient.")
+@click.option("--everyone", is_flag=True, help="For everyone who has registered by now.")
+@click.option("--category", help="A category of the catalogue.")
+@click.option("--data", default="{}", help="What the texts need, as JSON, or @FILE that holds it.")
+@click.option("--id", "key", help="The idempotency key; a random one if not given.")
+@click.option("--not-before", metavar="TIME", help="Not sent before, such as 2026-06-01T08:00:00+02:00.")
+@click.option("--expires-at", metavar="TIME", help="Not sent from then on.")
+@click.option("--cancel", metavar="KEY", help="Cancel the one with this id instead.")
+@click.option("--no-follow", is_flag=True, help="Do not wait for what becomes of it.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=120, show_default=True, help="Seconds to wait."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
+@plainly
+def main(
+    name: str,
+    user: str | None,
+    everyone: bool,
+    category: str | None,
+    data: str,
+    key: str | None,
+    not_before: str | None,
+    expires_at: str | None,
+    cancel: str | None,
+    no_follow: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Send one notification, or cancel one, and follow it to its final state.
+
+    Exit codes: 0 when it was sent, when it was not since the person's preferences say so (SKIPPED), when it
+    waits for a time beyond --timeout as it should (DEFERRED), when a broadcast has become rows, and when it
+    was cancelled as wished; 1 when it was refused or failed, expired, or had not come to its end within
+    --timeout; 2 when the command line is wrong.
+    """
+    if [bool(user), everyone, bool(cancel)].count(True) != 1:
+        raise click.UsageError("Say one of --to, --everyone and --cancel.")
+    wish: dict[str, Any]
+    if cancel:
+        wish = {"id": cancel, "cancel": True}
+    else:
+        if not category:
+            raise click.UsageError("Say the --category.")
+        wish = {
+            "id": key or f"notify-{secrets.token_hex(8)}",
+            "to": "everyone" if everyone else {"user": user},
+            "category": category,
+            "data": _json_of(data),
+            **({"not_before": not_before} if not_before else {}),
+            **({"expires_at": expires_at} if expires_at else {}),
+        }
+    body = json.dumps(wish, ensure_ascii=False)
+    try:
+        asked = parse(body)
+    except RefusedError as refusal:
+        raise click.UsageError(str(refusal)) from None
+
+    environment = environment_named(name, start=False)
+    stack = Stack(environment, stream=False)
+    stack.init()
+    post = Post.of(environment, stack.outputs())
+    sent_at = datetime.now(UTC)
+    message_id = post.send(body)
+    if not as_json:
+        click.echo(f"Asked for, with the id {asked.key}.")
+    seen = Seen() if no_follow else _follow(post, asked, message_id, sent_at, timeout, quiet=as_json)
+    wished = seen.state in RIGHT if isinstance(asked, Request) else seen.state == "CANCELLED"
+    put_off = seen.is_put_off_beyond(sent_at + timedelta(seconds=timeout))
+    if as_json:
+        click.echo(json.dumps(_told(asked.key, message_id, seen), ensure_ascii=False))
+    elif not no_follow:
+        _tell(seen, put_off, timeout)
+    sys.exit(0 if no_follow or wished or put_off else 1)
+
+
+def _json_of(data: str) -> Any:
+    try:
+        return json.loads(Path(data[1:]).read_text(encoding="utf-8") if data.startswith("@") else data)
+    except OSError as error:
+        raise click.BadParameter(
+            f"{data[1:]} cannot be read: {error.strerror}.", param_hint="--data"
+        ) from None
+    except ValueError as error:
+        raise click.BadParameter(f"It is not JSON: {error}.", param_hint="--data") from None
+
+
+def _follow(
+    post: Post,
+    asked: Request | Cancellation,
+    message_id: str,
+    sent_at: datetime,
+    timeout: float,
+    *,
+    quiet: bool,
+) -> Seen:
+    """Looks until the request has come to its end, or waits for longer than we do."""
+    console = Console(stderr=True)
+    deadline = time.monotonic() + timeout
+    shown = console.status("Waiting …") if console.is_terminal and not quiet else nullcontext()
+    with shown as status:
+        while True:
+            seen = post.look(asked, message_id, sent_at)
+            over = seen.final or seen.is_put_off_beyond(sent_at + timedelta(seconds=timeout))
+            if over or time.monotonic() >= deadline:
+                return seen
+            if status:
+                rows = f", {seen.count} rows" if seen.count is not None else ""
+                status.update(f"{seen.state}{rows} …")
+            time.sleep(0.5)
+
+
+def _told(key: str, message_id: str, seen: Seen) -> dict[str, Any]:
+    return {
+        "id": key,
+        "message_id": message_id,
+        "state": seen.state,
+        "reason": seen.reason,
+        "results": dict(seen.results or {}),
+        "due_at": seen.due_at.isoformat() if seen.due_at else None,
+        "rows": seen.count,
+    }
+
+
+def _tell(seen: Seen, put_off: bool, timeout: float) -> None:
+    console = Console()
+    if seen.state == NEVER_SEEN:
+        words = f"It was not taken from the queue within {timeout:.0f} s."
+    elif put_off:
+        words = f"{seen.state}: it waits until {seen.due_at:%Y-%m-%d %H:%M:%S} UTC."
+    elif not seen.final:
+        words = f"{seen.state}: it has not come to its end within {timeout:.0f} s."
+    else:
+        words = f"{seen.state}: {seen.reason}" if seen.reason else seen.state
+    console.print(words, markup=False, highlight=False, soft_wrap=True)
+    if seen.count is not None:
+        console.print(f"{seen.count} rows, one for each person.", highlight=False)
+    if seen.results:
+        table = Table("Channel", "State", "Reason", "Message")
+        for target, result in sorted(seen.results.items()):
+            table.add_row(target, *(str(result.get(name, "")) for name in ("State", "Reason", "MessageID")))
+        console.print(table)
+
+
+if __name__ == "__main__":
+    main(prog_name="make notify")
