@@ -1,19 +1,24 @@
-"""One row, from due to what became of it: claim, send, record.
+"""One row, from due to what became of it: claim, decide, send to each target, record.
 
 At least once: a message can go out twice when a worker dies, or loses DynamoDB, between the send and the
 write that records it, and when the service has taken a message but its answer was lost.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from notifications.channels import Channel, failure
+from notifications.catalogue import EMAIL, Category
+from notifications.channels import Channel, Target, failure
 from notifications.clients import DELIVERY
+from notifications.clock import utc_now
+from notifications.links import Links
+from notifications.message import Message
 from notifications.notification import (
     MAX_ATTEMPTS,
     InvalidRowError,
@@ -23,36 +28,66 @@ from notifications.notification import (
     next_due,
 )
 from notifications.outbox import Claim, Due, Outbox
-from notifications.templates import TemplateError, render
-from notifications.users import Users
+from notifications.preferences import InvalidPreferencesError, resolve
+from notifications.rates import LONGEST_WAIT, Rates
+from notifications.templates import TemplateError, Templates
+from notifications.users import User, Users
 
-# claim, read the user, subscribe, remember it, read the subscription, publish, record
-CALLS_PER_ROW = 7
-# of a row that came to none
-NO_CHANNEL = ""
+# take a turn twice, sign a link, read the subscription, unsubscribe, subscribe, remember it, send, stop
+CALLS_PER_TARGET = 9
+# claim and read the user; record
+CALLS_PER_ROW = 3
 
 log = Logger(child=True)
 
 
-def time_for_another(context: LambdaContext) -> bool:
-    """Whether there is time to begin a row: enough for its worst case, so that none is cut off half-way."""
-    return context.get_remaining_time_in_millis() > CALLS_PER_ROW * DELIVERY.worst_case_seconds * 1000
+def seconds_for(calls: int) -> float:
+    """The longest that so many calls to AWS can take."""
+    return calls * DELIVERY.worst_case_seconds
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+@dataclass(frozen=True)
+class TimeLeft:
+    """What is left of an invocation, so that nothing is begun that would be cut off half-way."""
+
+    context: LambdaContext
+
+    def for_a_row(self) -> bool:
+        return self._left() > seconds_for(CALLS_PER_ROW + CALLS_PER_TARGET)
+
+    def for_a_target(self) -> bool:
+        return self._left() > seconds_for(1 + CALLS_PER_TARGET)
+
+    def _left(self) -> float:
+        return self.context.get_remaining_time_in_millis() / 1000 - LONGEST_WAIT.total_seconds()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of a row. results: by target, of those that it was sent to, now or before."""
+
+    outcome: Outcome
+    results: Mapping[str, Outcome] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Sends rows. channels: by the name that `NotificationPreference` gives them."""
+    """Sends rows.
+
+    categories: the catalogue. channels: by the name that preferences give them.
+    """
 
     users: Users
     outbox: Outbox
     channels: Mapping[str, Channel]
+    categories: Mapping[str, Category]
+    templates: Templates
+    rates: Rates
+    links: Links
     clock: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], None] = time.sleep
 
-    def deliver(self, due: Due) -> Outcome | None:
+    def deliver(self, due: Due, time_left: TimeLeft) -> Outcome | None:
         """Sends a row if nobody else has it, and records what came of it.
 
         Returns:
@@ -70,17 +105,17 @@ class Delivery:
             return self._bury(due)
         if claim is None:
             return None
-        outcome, channel, again = self._try(claim)
-        recorded = self.outbox.record(claim, outcome, channel, self.clock(), again)
+        attempt, again = self._try(claim, time_left)
+        recorded = self.outbox.record(claim, attempt.outcome, attempt.results, self.clock(), again)
         log.info(
             "delivery",
             notification=claim.notification_id,
-            state=outcome.state,
-            reason=outcome.reason,
-            channel=channel,
+            state=attempt.outcome.state,
+            reason=attempt.outcome.reason,
+            targets={target: result.state for target, result in attempt.results.items()},
             recorded=recorded,
         )
-        return outcome
+        return attempt.outcome
 
     def _bury(self, due: Due) -> Outcome | None:
         """Ends a row that can never be claimed, or it would be due for ever."""
@@ -88,40 +123,150 @@ class Delivery:
         log.error("buried", notification=due.notification_id, reason=outcome.reason)
         return outcome if self.outbox.give_up(due, outcome.reason) else None
 
-    def _try(self, claim: Claim) -> tuple[Outcome, str, datetime | None]:
-        """The outcome of sending a row, the channel that was tried, and when it is due again."""
+    def _try(self, claim: Claim, time_left: TimeLeft) -> tuple[Attempt, datetime | None]:
+        """What came of a row, and when it is due again."""
         try:
             row = Notification.from_row(claim.row)
         except InvalidRowError as error:
-            return Outcome(State.FAILED, f"InvalidRow: {error}"), NO_CHANNEL, None
-        outcome, channel = self._send(row)
-        if outcome.state is State.RETRY and row.attempts >= MAX_ATTEMPTS:
-            outcome = Outcome(State.FAILED, f"GaveUp: {outcome.reason}")
-        return outcome, channel, next_due(row, outcome, self.clock())
+            return Attempt(Outcome(State.FAILED, f"InvalidRow: {error}")), None
+        attempt = self._attempt(claim, row, time_left)
+        now = self.clock()
+        pending = [result for result in attempt.results.values() if not result.state.final]
+        dues = [next_due(row, outcome, now) for outcome in pending or [attempt.outcome]]
+        return attempt, min((due for due in dues if due), default=None)
 
-    def _send(self, row: Notification) -> tuple[Outcome, str]:
-        """The outcome of sending a row, and the channel that was tried."""
-        if row.state.final:
-            return Outcome(row.state, "WasFinal"), NO_CHANNEL
-        if row.attempts > MAX_ATTEMPTS:
-            # nobody lived to record the last try: whatever kills them must not do so for ever
-            return Outcome(State.FAILED, "GaveUp: WorkerLost"), NO_CHANNEL
-        if self.clock() >= row.good_until:
-            return Outcome(State.EXPIRED, "TooLate"), NO_CHANNEL
-        name = NO_CHANNEL
+    def _attempt(self, claim: Claim, row: Notification, time_left: TimeLeft) -> Attempt:
+        over = self._over(row)
+        if over:
+            return _of_the_row(row, over)
         try:
             user = self.users.get(row.user_id, row.sub)
-            if user is None:
-                return Outcome(State.SKIPPED, "RecipientGone"), name
-            if user.channel not in self.channels:
-                return Outcome(State.FAILED, "NoSuchChannel"), name
-            name = user.channel
-            return self.channels[name].send(user, render(row.template, user)), name
-        except TemplateError:
-            return Outcome(State.FAILED, "NoSuchTemplate"), name
+        except InvalidPreferencesError as error:
+            return _of_the_row(row, Outcome(State.FAILED, f"InvalidRecord: {error}"))
         except (ClientError, BotoCoreError) as error:
-            return failure(error), name
+            return _of_the_row(row, _unless_given_up(row, failure(error)))
+        if user is None:
+            return _of_the_row(row, Outcome(State.SKIPPED, "RecipientGone"))
+        category = self.categories.get(row.category)
+        if category is None:
+            return _of_the_row(row, Outcome(State.FAILED, "NoSuchCategory"))
+        decision = resolve(category, user.preferences, self.clock())
+        if decision.wait_until:
+            return _of_the_row(row, Outcome(State.DEFERRED, "QuietHours", again=decision.wait_until))
+        if not decision.channels:
+            return _of_the_row(row, Outcome(State.SKIPPED, "OptedOut"))
+        return self._send(claim, row, user, category, decision.channels, time_left)
+
+    def _over(self, row: Notification) -> Outcome | None:
+        """Why a row is not to be sent any more, whoever it is for."""
+        if row.state.final:
+            return Outcome(row.state, "WasFinal")
+        if row.attempts > MAX_ATTEMPTS:
+            # nobody lived to record the last try: whatever kills them must not do so for ever
+            return Outcome(State.FAILED, "GaveUp: WorkerLost")
+        if self.clock() >= row.good_until:
+            return Outcome(State.EXPIRED, "TooLate")
+        return None
+
+    def _send(
+        self,
+        claim: Claim,
+        row: Notification,
+        user: User,
+        category: Category,
+        channels: Sequence[str],
+        time_left: TimeLeft,
+    ) -> Attempt:
+        """Sends to each target that has not come to its end before."""
+        results = dict(row.results)
+        for name in channels:
+            targets = self.channels[name].targets(user)
+            if not targets:
+                results.setdefault(name, Outcome(State.SKIPPED, "NotSetUp"))
+            for target in targets:
+                if target.key in results and results[target.key].state.final:
+                    continue
+                fresh = [key for key in results if results[key] is not row.results.get(key)]
+                # so that a worker that dies at this target has not forgotten the one before
+                if fresh and not self.outbox.note(claim, fresh[-1], results[fresh[-1]], self.clock()):
+                    return Attempt(Outcome(row.state, "LeaseLost"), results)
+                outcome = self._reach(row, user, category, name, target, time_left)
+                results[target.key] = _unless_given_up(row, outcome)
+        for key, result in results.items():
+            if result is row.results.get(key) and not result.state.final:
+                # the person has chosen otherwise since it was last tried
+                results[key] = Outcome(State.SKIPPED, "OptedOut")
+        return Attempt(combined(results.values()), results)
+
+    def _reach(
+        self,
+        row: Notification,
+        user: User,
+        category: Category,
+        channel: str,
+        target: Target,
+        time_left: TimeLeft,
+    ) -> Outcome:
+        """What came of one target."""
+        if target.stop_key in user.stopped:
+            return Outcome(State.SKIPPED, f"Stopped: {user.stopped[target.stop_key]}")
+        if not time_left.for_a_target():
+            return Outcome(State.DEFERRED, "OutOfTime")
+        try:
+            message = self._message(row, user, category, channel)
+            wait = self.rates.turn(channel, self.clock())
+            if wait is None:
+                return Outcome(State.DEFERRED, "RateLimited")
+            self.sleep(wait.total_seconds())
+            outcome = self.channels[channel].send(user, target, message)
+            if outcome.stop:
+                self.users.stop(user, target.stop_key, outcome.reason, self.clock())
+        except TemplateError as error:
+            return Outcome(State.FAILED, f"Template: {error}")
+        except (ClientError, BotoCoreError) as error:
+            return failure(error)
         except Exception as error:
             # a mistake of ours: other rows go on, and this one ends where an operator sees it
             log.error("unexpected", notification=row.notification_id, error=type(error).__name__)
-            return Outcome(State.RETRY, type(error).__name__), name
+            return Outcome(State.RETRY, type(error).__name__)
+        return outcome
+
+    def _message(self, row: Notification, user: User, category: Category, channel: str) -> Message:
+        link = ""
+        if channel == EMAIL and not category.critical:
+            link = self.links.unsubscribe(user, category.key, channel, self.clock())
+        message = self.templates.render(
+            row.template, channel, {**row.data, "user": user.user_id}, unsubscribe_url=link
+        )
+        return replace(message, notification_id=row.notification_id)
+
+
+# Which of several targets speaks for the row: what waits before what is over, what was sent before the rest
+_SPEAKS = (
+    State.RETRY,
+    State.WAITING_OPT_IN,
+    State.DEFERRED,
+    State.SENT,
+    State.FAILED,
+    State.EXPIRED,
+    State.SKIPPED,
+)
+
+
+def combined(results: Iterable[Outcome]) -> Outcome:
+    """The outcome of a row that went to several targets."""
+    return min(results, key=lambda result: _SPEAKS.index(result.state))
+
+
+def _unless_given_up(row: Notification, outcome: Outcome) -> Outcome:
+    if outcome.state is State.RETRY and row.attempts >= MAX_ATTEMPTS:
+        return Outcome(State.FAILED, f"GaveUp: {outcome.reason}")
+    return outcome
+
+
+def _of_the_row(row: Notification, outcome: Outcome) -> Attempt:
+    """What is true of the whole row; targets that have come to their end keep what came of them."""
+    if not outcome.state.final or not row.results:
+        return Attempt(outcome)
+    results = {key: before if before.state.final else outcome for key, before in row.results.items()}
+    return Attempt(combined(results.values()), results)

@@ -13,8 +13,8 @@ from typing import Any, Self
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# A worker that has held a row this long is dead: no function that sends may run for two minutes.
-LEASE = timedelta(seconds=150)
+# A worker that has held a row this long is dead: no function that sends may run for three minutes.
+LEASE = timedelta(seconds=210)
 # A new row is the stream's; the sweep takes it when the stream has not by then.
 STREAM_GRACE = timedelta(seconds=90)
 # The pauses double from the base to the cap: about five hours of outage are waited out.
@@ -24,7 +24,9 @@ MAX_ATTEMPTS = 12
 # How often a pending opt-in is looked at: often while the person is likely still at the screen.
 OPT_IN_POLL_MIN = timedelta(seconds=10)
 OPT_IN_POLL_MAX = timedelta(minutes=5)
-# The rows are the delivery log for so long.
+# A row that had to make way, for want of time or of a turn, comes back soon.
+MAKE_WAY = timedelta(seconds=5)
+# The rows are the delivery log for so long, from the day on which they could last have been sent.
 HISTORY = timedelta(days=90)
 # The sparse index is spread over this many partition keys, so that none of them is hot.
 DUE_SHARDS = 8
@@ -36,14 +38,19 @@ class State(StrEnum):
     QUEUED = "QUEUED"
     WAITING_OPT_IN = "WAITING_OPT_IN"
     RETRY = "RETRY"
+    DEFERRED = "DEFERRED"
     SENT = "SENT"
     SKIPPED = "SKIPPED"
     EXPIRED = "EXPIRED"
     FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
 
     @property
     def final(self) -> bool:
-        return self not in (State.QUEUED, State.WAITING_OPT_IN, State.RETRY)
+        return self not in PENDING
+
+
+PENDING = frozenset({State.QUEUED, State.WAITING_OPT_IN, State.RETRY, State.DEFERRED})
 
 
 class InvalidRowError(Exception):
@@ -56,11 +63,15 @@ class Outcome:
 
     reason: why, as a word that an operator can search for; never a personal datum.
     message_id: of the service that took the message.
+    stop: that this way to the person will never work again.
+    again: when to try again, where the outcome itself says so.
     """
 
     state: State
     reason: str = ""
     message_id: str = ""
+    stop: bool = False
+    again: datetime | None = None
 
     @property
     def metrics(self) -> list[str]:
@@ -78,6 +89,7 @@ class Notification:
     good_until: after that it is not worth sending.
     attempts: workers that have taken the row since it was last put off on purpose.
     due_at: when a worker may take it next; while one works on it, the end of its lease.
+    results: what came of it, by target: one row can go out by several channels.
     """
 
     notification_id: str
@@ -91,6 +103,7 @@ class Notification:
     state: State = State.QUEUED
     attempts: int = 0
     data: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Outcome] = field(default_factory=dict)
 
     @property
     def shard(self) -> str:
@@ -111,7 +124,8 @@ class Notification:
             "GoodUntil": timestamp(self.good_until),
             "DueAt": milliseconds(self.due_at),
             "DueShard": self.shard,
-            "ExpiresAt": int((self.created_at + HISTORY).timestamp()),
+            "Results": {},
+            "ExpiresAt": int((self.good_until + HISTORY).timestamp()),
         }
 
     @classmethod
@@ -144,10 +158,21 @@ class Notification:
             data=read("Data", dict),
             state=read("State", State),
             attempts=read("Attempts", int),
-            created_at=read("CreatedAt", _instant),
-            good_until=read("GoodUntil", _instant),
+            created_at=read("CreatedAt", instant),
+            good_until=read("GoodUntil", instant),
             due_at=read("DueAt", lambda value: EPOCH + timedelta(milliseconds=int(value))),
+            results=_results(row.get("Results", {})),
         )
+
+
+def _results(logged: Any) -> dict[str, Outcome]:
+    try:
+        return {
+            target: Outcome(State(entry["State"]), entry.get("Reason", ""), entry.get("MessageID", ""))
+            for target, entry in logged.items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidRowError("Results cannot be read") from error
 
 
 def due_shard(notification_id: str) -> str:
@@ -166,6 +191,9 @@ def next_due(row: Notification, outcome: Outcome, now: datetime) -> datetime | N
         # half of it by chance: rows that failed together must not come back together
         jitter: float = random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
         return now + pause * jitter
+    if outcome.state is State.DEFERRED:
+        # what waits for longer than it is good for is looked at once more, to be seen out
+        return min(outcome.again or now + MAKE_WAY, row.good_until)
     return None
 
 
@@ -179,7 +207,12 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _instant(value: str) -> datetime:
+def instant(value: Any) -> datetime:
+    """A moment as `timestamp` writes it.
+
+    Raises:
+        TypeError, ValueError: it is not one, or has no time zone.
+    """
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError("no time zone")

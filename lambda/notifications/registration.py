@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications.clients import TRIGGER
 from notifications.notification import STREAM_GRACE, Notification, timestamp
+from notifications.transaction import cancellation_reasons
 
 CONFIRMED_SIGN_UP = "PostConfirmation_ConfirmSignUp"
 DEFAULT_CHANNEL = "Email"
@@ -40,11 +41,14 @@ class Person:
     """Somebody who has confirmed a sign-up.
 
     user_id: the Cognito user name. sub: the Cognito subject, which is never given to anybody else.
+    email_verified: whether the person has given back the code that was mailed; not so when an
+        administrator confirmed them.
     """
 
     user_id: str
     sub: str
     email: str
+    email_verified: bool = False
 
 
 def person_of(event: Mapping[str, Any]) -> Person | None:
@@ -69,7 +73,12 @@ def person_of(event: Mapping[str, Any]) -> Person | None:
     missing = [name for name, value in found.items() if not value]
     if missing:
         raise InvalidEventError(f"the confirmation lacks {', '.join(missing)}")
-    return Person(user_id=found["userName"], sub=found["sub"], email=found["email"])
+    return Person(
+        user_id=found["userName"],
+        sub=found["sub"],
+        email=found["email"],
+        email_verified=attributes.get("email_verified") == "true",
+    )
 
 
 def record_of(person: Person, now: datetime) -> dict[str, Any]:
@@ -77,6 +86,7 @@ def record_of(person: Person, now: datetime) -> dict[str, Any]:
     return {
         "UserID": person.user_id,
         "Email": person.email,
+        "EmailVerified": person.email_verified,
         "NotificationPreference": DEFAULT_CHANNEL,
         "Sub": person.sub,
         "RegisteredAt": timestamp(now),
@@ -123,7 +133,7 @@ class Registry:
             try:
                 self.dynamodb.transact_write_items(TransactItems=self._writes(person, now))
             except ClientError as error:
-                reasons = _cancellation_reasons(error)
+                reasons = cancellation_reasons(error)
                 if reasons[:1] == ["ConditionalCheckFailed"]:
                     return False
                 if not self._time_for_another(deadline, pause):
@@ -182,12 +192,6 @@ class Registry:
 def _text(value: object) -> str:
     """A value that says something, else an empty text."""
     return value if isinstance(value, str) and value.strip() else ""
-
-
-def _cancellation_reasons(error: ClientError) -> list[str]:
-    """Why each write of a transaction was not done: a code for each, "None" where it was not to blame."""
-    reasons: Any = error.response.get("CancellationReasons", [])
-    return [reason.get("Code", "None") for reason in reasons]
 
 
 def _failure(code: str) -> RegistrationError:

@@ -33,9 +33,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class DeliverySettings(Settings):
-    """The settings of the functions that send."""
+    """The settings of the functions that send.
 
+    catalogue, channel_rates: JSON. api_endpoint: where the links to unsubscribe lead.
+    """
+
+    catalogue: str
+    rate_table: str
     email_delivery: str
+    api_endpoint: str
+    token_key_arn: str
+    channel_rates: str = "{}"
     notification_topic_arn: str = ""
     email_from: str = ""
     email_configuration_set: str = ""
@@ -47,3 +55,33 @@ class DeliverySettings(Settings):
         name = needs[self.email_delivery]
         if not getattr(self, name):
             raise SettingsError(f"not set: {name.upper()}, which EMAIL_DELIVERY={self.email_delivery} needs")
+
+
+@dataclass(frozen=True)
+class EnqueueSettings(Settings):
+    """The settings of the function that takes requests. catalogue: JSON."""
+
+    catalogue: str
+    refused_queue_url: str
+
+
+@dataclass(frozen=True)
+class EraseSettings(Settings):
+    """The settings of the function that erases people."""
+
+    user_pool_id: str
+    notification_topic_arn: str
+    refused_queue_url: str
+
+
+@dataclass(frozen=True)
+class ApiSettings(Settings):
+    """The settings of the HTTP API. catalogue, push_applications, channel_rates: JSON."""
+
+    catalogue: str
+    email_delivery: str
+    rate_table: str
+    token_key_arn: str
+    user_pool_client_id: str
+    channel_rates: str = "{}"
+    push_applications: str = "{}"

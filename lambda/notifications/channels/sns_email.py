@@ -7,14 +7,23 @@ subscribing it again is always the same call (SNS refuses a second one with othe
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from notifications.channels import Target
+from notifications.message import Message
 from notifications.notification import Outcome, State
-from notifications.templates import Message
 from notifications.users import User, Users
+
+KEY = "Email"
+STOP_KEY = "Email:sns"
+MAX_SUBJECT = 99
+_PENDING = Outcome(State.WAITING_OPT_IN, "PendingConfirmation")
+_GONE = Outcome(State.SKIPPED, "RecipientGone")
 
 
 @dataclass(frozen=True)
@@ -25,35 +34,60 @@ class SnsEmail:
     topic_arn: str
     users: Users
 
-    def send(self, user: User, message: Message) -> Outcome:
-        if not user.subscription_arn:
-            user = self._subscribe(user)
-        subscription = self._subscription(user.subscription_arn)
+    def targets(self, user: User) -> Sequence[Target]:
+        return [Target(KEY, STOP_KEY, user.email)] if user.email else []
+
+    def send(self, user: User, target: Target, message: Message) -> Outcome:
+        email = target.address
+        arn = user.subscription_arn
+        if not arn:
+            arn = self._subscribe(email)
+            if not self.users.keep_subscription(user, arn):
+                # nobody can take back what is not confirmed: it lapses by itself
+                return _GONE
+        subscription = self._subscription(arn)
         if subscription is None:
-            return Outcome(State.EXPIRED, "SubscriptionGone")
+            # it lapsed, or the person ended it: to write again would be to ask again, unasked
+            return Outcome(State.EXPIRED, "SubscriptionGone", stop=True)
+        if subscription["Endpoint"].lower() != email.lower():
+            return self._move(user, email)
         if subscription["PendingConfirmation"] == "true":
-            return Outcome(State.WAITING_OPT_IN, "PendingConfirmation")
-        if not _is_of(user, subscription):
+            return _PENDING
+        if not _is_of(email, subscription):
             return Outcome(State.FAILED, "SubscriptionNotOurs")
         published = self.sns.publish(
             TopicArn=self.topic_arn,
-            Subject=message.subject,
+            Subject=subject(message.subject),
             Message=message.text,
-            MessageAttributes={"recipient": {"DataType": "String", "StringValue": digest(user.email)}},
+            MessageAttributes={"recipient": {"DataType": "String", "StringValue": digest(email)}},
         )
         return Outcome(State.SENT, message_id=published["MessageId"])
 
-    def _subscribe(self, user: User) -> User:
+    def _subscribe(self, email: str) -> str:
+        """The ARN of the subscription of an address, new or not."""
         answer = self.sns.subscribe(
             TopicArn=self.topic_arn,
             Protocol="email",
-            Endpoint=user.email,
-            Attributes={"FilterPolicy": filter_policy(user.email)},
+            Endpoint=email,
+            Attributes={"FilterPolicy": filter_policy(email)},
             ReturnSubscriptionArn=True,
         )
-        arn = answer["SubscriptionArn"]
-        self.users.keep_subscription(user, arn)
-        return replace(user, subscription_arn=arn)
+        arn: str = answer["SubscriptionArn"]
+        return arn
+
+    def _move(self, user: User, email: str) -> Outcome:
+        """Leaves the subscription of an address that the person has no more, for one of the new address.
+
+        The record is written last: until then, a try that failed on the way is made again from the start.
+        """
+        arn = self._subscribe(email)
+        try:
+            self.sns.unsubscribe(SubscriptionArn=user.subscription_arn)
+        except ClientError as error:
+            # a pending one cannot be ended and lapses; one that is gone needs no end
+            if error.response["Error"]["Code"] not in ("InvalidParameter", "NotFound"):
+                raise
+        return _PENDING if self.users.keep_subscription(user, arn) else _GONE
 
     def _subscription(self, arn: str) -> dict[str, str] | None:
         """The subscription's attributes, or None: it was ended, or lapsed before the person opted in."""
@@ -77,8 +111,22 @@ def filter_policy(email: str) -> str:
     return json.dumps({"recipient": [digest(email)]})
 
 
-def _is_of(user: User, subscription: dict[str, str]) -> bool:
-    """Whether what is published for a person comes out of a subscription at that person alone."""
-    return subscription["Endpoint"] == user.email and json.loads(
-        subscription.get("FilterPolicy", "null")
-    ) == json.loads(filter_policy(user.email))
+def subject(text: str) -> str:
+    """A subject as SNS takes it, as near to the text as ASCII comes.
+
+    ASCII, one line, under 100 characters, beginning with a letter, a number or punctuation (Amazon SNS API
+    Reference, "Publish").
+    """
+    folded = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    plain = folded.encode("ascii", "replace").decode()
+    line = " ".join("".join(char if char.isprintable() else " " for char in plain).split())
+    if not any(char.isalnum() for char in line):
+        # nothing that could be read is left of a text in another script
+        return "Notification"
+    return line if len(line) <= MAX_SUBJECT else f"{line[: MAX_SUBJECT - 3]}..."
+
+
+def _is_of(email: str, subscription: dict[str, str]) -> bool:
+    """Whether what is published for an address comes out of its subscription alone."""
+    policy = json.loads(subscription.get("FilterPolicy", "null"))
+    return bool(policy == json.loads(filter_policy(email)))

@@ -13,8 +13,8 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from notifications.delivery import time_for_another
-from notifications.outbox import Due
+from notifications.delivery import TimeLeft
+from notifications.outbox import Due, due_by_hand
 from notifications.settings import DeliverySettings
 from notifications.wiring import delivery_from
 
@@ -30,9 +30,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sends the rows of a batch; answers with the records that must come again."""
     metrics.add_metric("Received", MetricUnit.Count, len(event["Records"]))
 
+    time_left = TimeLeft(context)
+
     def deliver(record: DynamoDBRecord) -> None:
         # what there is no time for is due again without our help
-        outcome = _delivery.deliver(_due_of(record)) if time_for_another(context) else None
+        outcome = _delivery.deliver(_due_of(record), time_left) if time_left.for_a_row() else None
         for name in outcome.metrics if outcome else []:
             metrics.add_metric(name, MetricUnit.Count, 1)
 
@@ -44,4 +46,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _due_of(record: DynamoDBRecord) -> Due:
     row = record.raw_event["dynamodb"]
     due_at = row.get("NewImage", {}).get("DueAt", {}).get("N")
-    return Due(row["Keys"]["NotificationID"]["S"], Decimal(due_at) if due_at else None)
+    return due_by_hand(row["Keys"]["NotificationID"]["S"], Decimal(due_at) if due_at else None)

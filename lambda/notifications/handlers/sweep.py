@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from notifications.delivery import time_for_another
+from notifications.delivery import TimeLeft
 from notifications.notification import DUE_SHARDS
 from notifications.settings import DeliverySettings
 from notifications.wiring import delivery_from
@@ -26,13 +26,14 @@ _delivery = delivery_from(DeliverySettings.load())
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Sends the rows that are due, as many as there is time for; answers how many it took."""
     taken = 0
+    time_left = TimeLeft(context)
     # by chance, so that a long queue in one shard does not starve the shard after it
     for shard in random.sample(range(DUE_SHARDS), DUE_SHARDS):
-        for due in _delivery.outbox.due(shard, _delivery.clock()):
-            if not time_for_another(context):
+        for due in _delivery.outbox.due(str(shard), _delivery.clock()):
+            if not time_left.for_a_row():
                 break
             try:
-                outcome = _delivery.deliver(due)
+                outcome = _delivery.deliver(due, time_left)
             except (ClientError, BotoCoreError) as error:
                 # this row is due again when its lease ends; the others need not wait for it
                 log.error("row left", notification=due.notification_id, error=type(error).__name__)
