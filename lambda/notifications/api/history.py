@@ -1,0 +1,102 @@
+"""GET /notifications: what was sent to the person who asks, and what is still to be sent."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from notifications.api.errors import ApiError
+from notifications.api.exchange import Answer, Caller, Request, plain
+from notifications.api.services import Services
+from notifications.outbox import BY_USER_INDEX
+from notifications.rows import marshal, unmarshal
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+# Rows of an earlier holder of the user name are left out; so many pages are read to fill one.
+_PAGES = 5
+
+
+def show(services: Services, request: Request) -> Answer:
+    # without a record there is no history either
+    services.person(request.caller)
+    limit = _limit(request.query.get("limit"))
+    start = _start(request.query.get("cursor"), request.caller)
+    found: list[dict[str, Any]] = []
+    for _ in range(_PAGES):
+        page = services.outbox.dynamodb.query(
+            TableName=services.outbox.table,
+            IndexName=BY_USER_INDEX,
+            KeyConditionExpression="UserID = :user",
+            # jobs and devices are rows too, and have no category
+            FilterExpression="#sub = :sub AND attribute_exists(Category)",
+            ExpressionAttributeNames={"#sub": "Sub"},
+            ExpressionAttributeValues=marshal({":user": request.caller.user_id, ":sub": request.caller.sub}),
+            ScanIndexForward=False,
+            # what is left out counts too
+            Limit=limit,
+            **({"ExclusiveStartKey": start} if start else {}),
+        )
+        found += [unmarshal(item) for item in page["Items"]]
+        start = page.get("LastEvaluatedKey")
+        if len(found) > limit:
+            start = _key(found[limit - 1])
+        if len(found) >= limit or not start:
+            break
+    cursor = _cursor(unmarshal(start), request.caller) if start else None
+    return Answer(200, {"notifications": [_shown(row) for row in found[:limit]], "cursor": cursor})
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
+        raise ApiError(400, "invalid_limit", f"limit is a number from 1 to {MAX_LIMIT}.")
+    return int(text)
+
+
+def _key(row: Mapping[str, Any]) -> dict[str, Any]:
+    return marshal({name: row[name] for name in ("UserID", "CreatedAt", "NotificationID")})
+
+
+def _cursor(key: Mapping[str, Any], caller: Caller) -> str:
+    """Where to go on. It has the subject in it, not the user name, since it stands in a URL."""
+    place = json.dumps([caller.sub, key["CreatedAt"], key["NotificationID"]])
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def _start(cursor: str | None, caller: Caller) -> dict[str, Any] | None:
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        sub, created_at, notification_id = place
+        fits = re.fullmatch("[0-9TZ:.+-]{1,40}", created_at) and re.fullmatch("[!-~]{1,300}", notification_id)
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        fits = None
+    if not fits or sub != caller.sub:
+        raise ApiError(400, "invalid_cursor", "The cursor is not one that this API gave to this person.")
+    return marshal({"UserID": caller.user_id, "CreatedAt": created_at, "NotificationID": notification_id})
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    results: Mapping[str, Any] = row.get("Results", {})
+    return {
+        "id": row["NotificationID"],
+        "category": row["Category"],
+        "created_at": row["CreatedAt"],
+        "state": row.get("State", ""),
+        "reason": row.get("Reason", ""),
+        "channels": {
+            target: {
+                "state": entry.get("State", ""),
+                "reason": entry.get("Reason", ""),
+                "at": entry.get("At", ""),
+            }
+            for target, entry in results.items()
+        },
+        "data": plain(row.get("Data", {})),
+    }
