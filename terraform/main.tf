@@ -14,6 +14,25 @@ module "topic" {
   publisher_arns = [module.deliver.role_arn, module.sweep.role_arn]
 }
 
+# The function that receives has 30 seconds.
+module "queues" {
+  source = "./modules/sqs"
+
+  name_prefix                = var.name_prefix
+  kms_key_arn                = var.kms_key_arn
+  visibility_timeout_seconds = 180
+}
+
+# For links to unsubscribe, which work without signing in.
+module "signing_key" {
+  source = "./modules/signing_key"
+
+  name_prefix          = var.name_prefix
+  deletion_window_days = var.deletion_protection ? 30 : 7
+  signer_arns          = [module.deliver.role_arn, module.sweep.role_arn]
+  verifier_arns        = [module.api.role_arn]
+}
+
 # Called by Cognito, which waits five seconds and not longer: so the function has no more either.
 # The memory buys a short cold start.
 module "post_confirmation" {
@@ -49,12 +68,12 @@ module "deliver" {
   package_path       = var.lambda_package_path
   runtime            = var.lambda_runtime
   statements         = local.deliver_statements
-  timeout_seconds    = 120
+  timeout_seconds    = 180
 
   stream = {
-    arn                  = module.tables.notification_stream_arn
-    batch_window_seconds = 1
-    filter_patterns      = [jsonencode({ eventName = ["INSERT"], dynamodb = { NewImage = { State = { S = ["QUEUED"] } } } })]
+    arn             = module.tables.notification_stream_arn
+    batch_size      = 100
+    filter_patterns = [jsonencode({ eventName = ["INSERT"], dynamodb = { NewImage = { State = { S = ["QUEUED"] } } } })]
   }
 }
 
@@ -63,7 +82,7 @@ module "sweep" {
   source = "./modules/lambda"
 
   name        = "${var.name_prefix}-sweep"
-  description = "Delivers notifications that are due: opt-in awaited, retry, lease that ran out."
+  description = "Delivers notifications that are due: opt-in awaited, quiet hours over, retry, lease that ran out."
   handler     = "notifications.handlers.sweep.handler"
 
   architecture       = var.lambda_architecture
@@ -73,10 +92,185 @@ module "sweep" {
   package_path       = var.lambda_package_path
   runtime            = var.lambda_runtime
   statements         = local.sweep_statements
-  timeout_seconds    = 120
+  timeout_seconds    = 180
 
   schedule = {
     expression = "rate(1 minute)"
+  }
+}
+
+# Where applications ask for notifications.
+module "enqueue" {
+  source = "./modules/lambda"
+
+  name        = "${var.name_prefix}-enqueue"
+  description = "Takes requests from the queue and writes what is to be sent."
+  handler     = "notifications.handlers.enqueue.handler"
+
+  architecture = var.lambda_architecture
+  environment = merge(local.function_environment, {
+    CATALOGUE               = local.catalogue_without_texts
+    POWERTOOLS_SERVICE_NAME = "enqueue"
+    REFUSED_QUEUE_URL       = module.queues.refused_queue_url
+  })
+  kms_key_arn        = var.kms_key_arn
+  log_retention_days = var.log_retention_days
+  package_path       = var.lambda_package_path
+  runtime            = var.lambda_runtime
+  statements         = local.enqueue_statements
+  timeout_seconds    = 30
+
+  queue = {
+    arn = module.queues.request_queue_arn
+  }
+}
+
+# What is for everybody becomes one row per person, a slice of them every minute.
+module "broadcast" {
+  source = "./modules/lambda"
+
+  name        = "${var.name_prefix}-broadcast"
+  description = "Writes one notification per person for what is for everybody."
+  handler     = "notifications.handlers.broadcast.handler"
+
+  architecture       = var.lambda_architecture
+  environment        = merge(local.function_environment, { POWERTOOLS_SERVICE_NAME = "broadcast" })
+  kms_key_arn        = var.kms_key_arn
+  log_retention_days = var.log_retention_days
+  package_path       = var.lambda_package_path
+  runtime            = var.lambda_runtime
+  statements         = local.broadcast_statements
+  timeout_seconds    = 180
+
+  schedule = {
+    expression = "rate(1 minute)"
+  }
+}
+
+# People who want to be forgotten, until nothing of them is left.
+module "erase" {
+  source = "./modules/lambda"
+
+  name        = "${var.name_prefix}-erase"
+  description = "Erases people who have deleted their account."
+  handler     = "notifications.handlers.erase.handler"
+
+  architecture = var.lambda_architecture
+  environment = merge(local.function_environment, {
+    NOTIFICATION_TOPIC_ARN  = module.topic.topic_arn
+    POWERTOOLS_SERVICE_NAME = "erase"
+    REFUSED_QUEUE_URL       = module.queues.refused_queue_url
+    USER_POOL_ID            = module.user_pool.user_pool_id
+  })
+  kms_key_arn        = var.kms_key_arn
+  log_retention_days = var.log_retention_days
+  package_path       = var.lambda_package_path
+  runtime            = var.lambda_runtime
+  statements         = local.erase_statements
+  timeout_seconds    = 180
+
+  schedule = {
+    expression = "rate(1 minute)"
+  }
+}
+
+# What people themselves call. The memory buys a short cold start: somebody waits.
+module "api" {
+  source = "./modules/lambda"
+
+  name        = "${var.name_prefix}-api"
+  description = "Answers the HTTP API: preferences, history, devices, telephone, account."
+  handler     = "notifications.handlers.api.handler"
+
+  architecture = var.lambda_architecture
+  environment = merge(local.function_environment, local.rate_environment, {
+    CATALOGUE               = local.catalogue
+    EMAIL_DELIVERY          = var.email_delivery
+    POWERTOOLS_SERVICE_NAME = "api"
+    PUSH_APPLICATIONS       = jsonencode(var.push_application_arns)
+    TOKEN_KEY_ARN           = module.signing_key.key_arn
+    USER_POOL_CLIENT_ID     = module.user_pool.user_pool_client_id
+  })
+  kms_key_arn        = var.kms_key_arn
+  log_retention_days = var.log_retention_days
+  memory_mb          = 512
+  package_path       = var.lambda_package_path
+  runtime            = var.lambda_runtime
+  statements         = local.api_statements
+  timeout_seconds    = 15
+}
+
+module "http_api" {
+  source = "./modules/http_api"
+
+  name               = "${var.name_prefix}-api"
+  description        = "What people may read and change of their own."
+  cors_origins       = var.api_cors_origins
+  kms_key_arn        = var.kms_key_arn
+  log_retention_days = var.log_retention_days
+  throttle           = var.api_throttle
+
+  function = {
+    arn  = module.api.arn
+    name = module.api.name
+  }
+
+  jwt = {
+    audience = [module.user_pool.user_pool_client_id]
+    issuer   = module.user_pool.issuer
+  }
+
+  # A link in an e-mail is followed without signing in; its token says whose it is.
+  public_routes = ["GET /unsubscribe", "POST /unsubscribe"]
+
+  routes = [
+    "DELETE /account",
+    "DELETE /devices/{id}",
+    "GET /notifications",
+    "GET /preferences",
+    "POST /devices",
+    "PUT /phone",
+    "PUT /preferences",
+  ]
+}
+
+# E-mail by SES tells what became of it; e-mail by SNS tells nothing.
+module "feedback" {
+  source = "./modules/lambda"
+  count  = var.email_delivery == "ses" ? 1 : 0
+
+  name        = "${var.name_prefix}-feedback"
+  description = "Stops e-mail to people whose address bounces or who complained."
+  handler     = "notifications.handlers.feedback.handler"
+
+  architecture       = var.lambda_architecture
+  environment        = merge(local.function_environment, { POWERTOOLS_SERVICE_NAME = "feedback" })
+  kms_key_arn        = var.kms_key_arn
+  log_retention_days = var.log_retention_days
+  package_path       = var.lambda_package_path
+  runtime            = var.lambda_runtime
+  statements         = local.feedback_statements
+  timeout_seconds    = 30
+
+  # SNS does not wait: what Lambda gives up is put where a person looks at what was refused.
+  asynchronous = {
+    failure_queue_arn = module.queues.refused_queue_arn
+  }
+}
+
+module "ses_feedback" {
+  source = "./modules/ses_feedback"
+  count  = var.email_delivery == "ses" ? 1 : 0
+
+  name_prefix = var.name_prefix
+  kms_key_arn = var.kms_key_arn
+
+  # A configuration set lives beside the identity.
+  configuration_set_arn = var.ses_identity.configuration_set == null ? null : "${split(":identity/", var.ses_identity.arn)[0]}:configuration-set/${var.ses_identity.configuration_set}"
+
+  function = {
+    arn  = module.feedback[0].arn
+    name = module.feedback[0].name
   }
 }
 
@@ -101,19 +295,29 @@ locals {
     USER_TABLE         = module.tables.user_table_name
   }
 
-  sender_environment = {
-    EMAIL_CONFIGURATION_SET = try(var.ses_identity.configuration_set, null)
-    EMAIL_FROM              = try(var.ses_identity.from_address, null)
+  function_environment = merge(local.table_environment, {
+    POWERTOOLS_METRICS_NAMESPACE = var.name_prefix
+  })
+
+  rate_environment = {
+    CHANNEL_RATES = jsonencode(var.channel_rates)
+    RATE_TABLE    = module.tables.channel_rate_table_name
   }
 
   delivery_environment = merge(
-    local.table_environment,
+    local.function_environment,
+    local.rate_environment,
     {
-      EMAIL_DELIVERY               = var.email_delivery
-      NOTIFICATION_TOPIC_ARN       = module.topic.topic_arn
-      POWERTOOLS_METRICS_NAMESPACE = var.name_prefix
+      API_ENDPOINT           = module.http_api.api_endpoint
+      CATALOGUE              = local.catalogue_without_texts
+      EMAIL_DELIVERY         = var.email_delivery
+      NOTIFICATION_TOPIC_ARN = module.topic.topic_arn
+      TOKEN_KEY_ARN          = module.signing_key.key_arn
     },
-    var.email_delivery == "ses" ? { for name, value in local.sender_environment : name => value if value != null } : {},
+    var.email_delivery != "ses" ? {} : {
+      EMAIL_CONFIGURATION_SET = module.ses_feedback[0].configuration_set_name
+      EMAIL_FROM              = var.ses_identity.from_address
+    },
   )
 }
 

@@ -1,6 +1,16 @@
+output "api_endpoint" {
+  description = "URL of the HTTP API, for the application's pages. The paths are in lambda/notifications/openapi.json."
+  value       = module.http_api.api_endpoint
+}
+
 output "aws_region" {
   description = "Region that this is deployed to."
   value       = var.aws_region
+}
+
+output "channel_rate_table_name" {
+  description = "Name of the table that keeps channels to their rates."
+  value       = module.tables.channel_rate_table_name
 }
 
 output "delivery_failure_queue_url" {
@@ -14,12 +24,24 @@ output "email_delivery" {
 }
 
 output "function_names" {
-  description = "Names of the functions, by handler."
-  value = {
-    deliver           = module.deliver.name
-    post_confirmation = module.post_confirmation.name
-    sweep             = module.sweep.name
-  }
+  description = "Names of the functions, by handler; feedback is there when email_delivery is ses."
+  value = merge(
+    {
+      api               = module.api.name
+      broadcast         = module.broadcast.name
+      deliver           = module.deliver.name
+      enqueue           = module.enqueue.name
+      erase             = module.erase.name
+      post_confirmation = module.post_confirmation.name
+      sweep             = module.sweep.name
+    },
+    { for function in module.feedback : "feedback" => function.name },
+  )
+}
+
+output "notification_queue_url" {
+  description = "URL of the queue where applications ask for notifications."
+  value       = module.queues.request_queue_url
 }
 
 output "notification_table_name" {
@@ -30,6 +52,16 @@ output "notification_table_name" {
 output "notification_topic_arn" {
   description = "ARN of the topic that e-mail goes out by when email_delivery is sns."
   value       = module.topic.topic_arn
+}
+
+output "refused_queue_url" {
+  description = "URL of the queue of requests that were refused, each with its reason, and of what SES told that could not be taken."
+  value       = module.queues.refused_queue_url
+}
+
+output "signing_key_arn" {
+  description = "ARN of the KMS key that signs links to unsubscribe."
+  value       = module.signing_key.key_arn
 }
 
 output "user_pool_client_id" {

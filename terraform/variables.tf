@@ -10,6 +10,33 @@ variable "allowed_account_ids" {
   }
 }
 
+variable "api_cors_origins" {
+  description = "Origins of the web applications that call the HTTP API from a browser, for example https://app.example.com. Empty switches CORS off."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for origin in var.api_cors_origins : can(regex("^(https://[a-z0-9.-]+|http://(localhost|127\\.0\\.0\\.1))(:[0-9]{1,5})?$", origin))])
+    error_message = "Give api_cors_origins as origins in full, scheme and host and nothing behind (https://app.example.com; http only for localhost). \"*\" is refused: name the sites that your applications are on."
+  }
+}
+
+variable "api_throttle" {
+  description = "How many requests a second the HTTP API answers, for all callers together, and how many at one moment. More are answered with 429."
+  type = object({
+    rate  = optional(number, 50)
+    burst = optional(number, 100)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.api_throttle.rate > 0 && var.api_throttle.burst >= 1 && floor(var.api_throttle.burst) == var.api_throttle.burst
+    error_message = "Set api_throttle.rate above 0 and api_throttle.burst to a whole number of at least 1: with less, nobody could call."
+  }
+}
+
 variable "aws_region" {
   description = "Region to deploy to, for example eu-west-1."
   type        = string
@@ -21,8 +48,72 @@ variable "aws_region" {
   }
 }
 
+variable "catalogue" {
+  description = "The categories of notifications by key, and the folder of their templates (relative to this one). channels are those that a person has who said nothing; with none, their general preference. A critical category cannot be switched off. There is always the category account."
+  type = object({
+    templates = optional(string)
+    categories = optional(map(object({
+      name           = string
+      description    = string
+      channels       = optional(list(string), [])
+      critical       = optional(bool, false)
+      good_for_hours = optional(number, 72)
+    })), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for key in keys(var.catalogue.categories) : can(regex("^[a-z][a-z0-9_]{0,31}$", key))])
+    error_message = "Give each key of catalogue.categories as 1 to 32 lower-case letters, digits or underscores, beginning with a letter."
+  }
+
+  validation {
+    condition     = !contains(keys(var.catalogue.categories), "account")
+    error_message = "Give the category \"account\" of catalogue.categories another key: there is one of that name already, for messages about the account itself."
+  }
+
+  validation {
+    condition     = alltrue([for category in values(var.catalogue.categories) : trimspace(category.name) != "" && trimspace(category.description) != ""])
+    error_message = "Give each of catalogue.categories a name and a description: people choose by them."
+  }
+
+  validation {
+    condition     = alltrue([for category in values(var.catalogue.categories) : length(setsubtract(category.channels, ["Email", "SMS", "Push"])) == 0 && length(distinct(category.channels)) == length(category.channels)])
+    error_message = "Choose the channels of each of catalogue.categories from \"Email\", \"SMS\" and \"Push\", each once."
+  }
+
+  validation {
+    condition     = alltrue([for category in values(var.catalogue.categories) : category.good_for_hours >= 1 && category.good_for_hours <= 2160 && floor(category.good_for_hours) == category.good_for_hours])
+    error_message = "Set good_for_hours of each of catalogue.categories to a whole number from 1 to 2160 (90 days)."
+  }
+
+  validation {
+    # In bytes: four characters of Base64 are three. The category that is always there takes 125.
+    condition     = length(base64encode(jsonencode(var.catalogue.categories))) * 3 / 4 <= 3000 - 125
+    error_message = "Shorten the descriptions of catalogue.categories, or have fewer categories: as JSON they may take 3000 bytes, since Lambda lets a function's environment have 4096."
+  }
+}
+
+variable "channel_rates" {
+  description = "How many messages a second may go out by each channel, all functions together: at most what AWS has granted the account for SES and SMS. A fraction is one in so many seconds."
+  type        = map(number)
+  default     = { Email = 10, SMS = 10, Push = 100 }
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(["Email", "SMS", "Push"], keys(var.channel_rates))) == 0 && length(var.channel_rates) == 3
+    error_message = "Give channel_rates a rate for each of \"Email\", \"SMS\" and \"Push\", and for nothing else."
+  }
+
+  validation {
+    condition     = alltrue([for rate in values(var.channel_rates) : rate > 0 && rate <= 1000])
+    error_message = "Set each of channel_rates above 0 and to at most 1000 a second."
+  }
+}
+
 variable "deletion_protection" {
-  description = "Whether the user pool and the tables refuse to be deleted. Switch it off, apply, then destroy."
+  description = "Whether the user pool and the tables refuse to be deleted, and a deleted signing key can be had back for 30 days instead of 7. Switch it off, apply, then destroy."
   type        = bool
   default     = true
   nullable    = false
@@ -46,7 +137,7 @@ variable "email_delivery" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a customer-managed KMS key for tables, topic, logs and queue. Its policy must let CloudWatch Logs use it. Null uses the keys of the services."
+  description = "ARN of a customer-managed KMS key for tables, topics, logs and queues. Its policy must let CloudWatch Logs use it and, with email_delivery \"ses\", SES; applications that ask for notifications need it too. Null uses the keys of the services."
   type        = string
   default     = null
 
@@ -131,8 +222,25 @@ variable "password_minimum_length" {
   }
 }
 
+variable "push_application_arns" {
+  description = "ARNs of the SNS platform applications that push goes out by, by platform, for example GCM or APNS. Empty leaves out push."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for platform, arn in var.push_application_arns : can(regex("^arn:[^:]+:sns:${var.aws_region}:[0-9]{12}:app/${platform}/[^/]+$", arn))])
+    error_message = "Give push_application_arns as platform and ARN of an SNS platform application of that platform in aws_region, for example GCM = \"arn:aws:sns:<region>:<account>:app/GCM/<name>\"."
+  }
+
+  validation {
+    condition     = length(jsonencode(var.push_application_arns)) <= 500
+    error_message = "Have fewer push_application_arns, or give the applications shorter names: as JSON they may take 500 bytes of a function's environment."
+  }
+}
+
 variable "ses_identity" {
-  description = "Verified SES identity for Cognito's own mails and, with email_delivery \"ses\", for notifications. from_address is a bare address. Null leaves Cognito's mails to Cognito, which is limited to 50 a day."
+  description = "Verified SES identity for Cognito's own mails and, with email_delivery \"ses\", for notifications. from_address is a bare address. With configuration_set, bounces are heard of by that one; else one is made. Null leaves Cognito's mails to Cognito, which is limited to 50 a day."
   type = object({
     arn               = string
     from_address      = string

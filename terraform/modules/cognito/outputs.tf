@@ -1,3 +1,8 @@
+output "issuer" {
+  description = "Who issues the pool's tokens: the URL in their claim iss."
+  value       = "https://${aws_cognito_user_pool.this.endpoint}"
+}
+
 output "user_pool_arn" {
   description = "ARN of the user pool."
   value       = aws_cognito_user_pool.this.arn

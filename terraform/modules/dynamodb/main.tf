@@ -84,3 +84,25 @@ resource "aws_dynamodb_table" "notifications" {
     enabled        = true
   }
 }
+
+# One row per channel: when it is free again. It keeps all senders together below the channel's rate.
+resource "aws_dynamodb_table" "channel_rates" {
+  name                        = "${var.name_prefix}-ChannelRates"
+  billing_mode                = "PAY_PER_REQUEST"
+  deletion_protection_enabled = var.deletion_protection
+  hash_key                    = "Channel"
+
+  attribute {
+    name = "Channel"
+    type = "S"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+}

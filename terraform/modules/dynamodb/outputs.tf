@@ -1,5 +1,20 @@
+output "by_user_index_arn" {
+  description = "ARN of the index ByUser: a person's notifications."
+  value       = "${aws_dynamodb_table.notifications.arn}/index/ByUser"
+}
+
+output "channel_rate_table_arn" {
+  description = "ARN of the table of channels' rates."
+  value       = aws_dynamodb_table.channel_rates.arn
+}
+
+output "channel_rate_table_name" {
+  description = "Name of the table of channels' rates."
+  value       = aws_dynamodb_table.channel_rates.name
+}
+
 output "due_index_arn" {
-  description = "ARN of the sparse index Due, which the sweep queries."
+  description = "ARN of the sparse index Due, which what waits is found by."
   value       = "${aws_dynamodb_table.notifications.arn}/index/Due"
 }
 

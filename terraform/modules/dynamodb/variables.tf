@@ -6,7 +6,7 @@ variable "deletion_protection" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a customer-managed KMS key for both tables. Null uses the AWS-managed key alias/aws/dynamodb."
+  description = "ARN of a customer-managed KMS key for the tables. Null uses the AWS-managed key alias/aws/dynamodb."
   type        = string
   default     = null
 
@@ -17,7 +17,7 @@ variable "kms_key_arn" {
 }
 
 variable "name_prefix" {
-  description = "Put before the names of both tables; it keeps several environments apart in one account."
+  description = "Put before the names of the tables; it keeps several environments apart in one account."
   type        = string
   nullable    = false
 

@@ -9,11 +9,12 @@ locals {
 
   statements = [for statement in var.statements : merge(
     {
-      Sid      = statement.sid
-      Effect   = "Allow"
-      Action   = statement.actions
-      Resource = statement.resources
+      Sid    = statement.sid
+      Effect = "Allow"
+      Action = statement.actions
     },
+    length(statement.resources) == 0 ? {} : { Resource = statement.resources },
+    length(statement.not_resources) == 0 ? {} : { NotResource = statement.not_resources },
     length(statement.conditions) == 0 ? {} : { Condition = local.conditions[statement.sid] },
   )]
 

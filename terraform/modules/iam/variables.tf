@@ -46,12 +46,13 @@ variable "service" {
 }
 
 variable "statements" {
-  description = "What the role may do. Every action is named in full. A statement that cannot name its resource uses [\"*\"] and says why in `reason`."
+  description = "What the role may do. Every action is named in full. A statement that cannot name its resource uses [\"*\"], or names in not_resources what it does not reach, and says why in `reason`."
   type = list(object({
-    sid       = string
-    actions   = list(string)
-    resources = list(string)
-    reason    = optional(string)
+    sid           = string
+    actions       = list(string)
+    resources     = optional(list(string), [])
+    not_resources = optional(list(string), [])
+    reason        = optional(string)
     conditions = optional(list(object({
       test     = string
       variable = string
@@ -76,8 +77,13 @@ variable "statements" {
   }
 
   validation {
-    condition     = alltrue([for statement in var.statements : length(statement.actions) > 0 && length(statement.resources) > 0])
-    error_message = "Name at least one action and one resource in each statement."
+    condition     = alltrue([for statement in var.statements : length(statement.actions) > 0])
+    error_message = "Name at least one action in each statement."
+  }
+
+  validation {
+    condition     = alltrue([for statement in var.statements : (length(statement.resources) > 0) != (length(statement.not_resources) > 0)])
+    error_message = "Name at least one resource in each statement: in resources, or in not_resources, and not in both."
   }
 
   validation {
@@ -86,8 +92,8 @@ variable "statements" {
   }
 
   validation {
-    condition     = alltrue([for statement in var.statements : !contains(statement.resources, "*") || try(length(trimspace(statement.reason)) > 0, false)])
-    error_message = "Name the resource instead of \"*\". If the action has no resource to name, say so in the statement's reason."
+    condition     = alltrue([for statement in var.statements : !(contains(statement.resources, "*") || length(statement.not_resources) > 0) || try(length(trimspace(statement.reason)) > 0, false)])
+    error_message = "Name the resource instead of \"*\" or of not_resources. If the action has no resource to name, say so in the statement's reason."
   }
 }
 

@@ -5,7 +5,7 @@ module "role" {
   name                     = var.name
   description              = "Execution role of the function ${var.name}."
   permissions_boundary_arn = var.permissions_boundary_arn
-  statements               = concat(local.log_statements, local.stream_statements, local.key_statements, var.statements)
+  statements               = concat(local.log_statements, local.stream_statements, local.queue_statements, local.failure_statements, local.key_statements, var.statements)
 }
 
 locals {
@@ -43,17 +43,39 @@ locals {
     },
   ]
 
-  # Lambda reads the stream and writes to the queue in the function's name, so with a customer key
-  # the function needs the key for both. Its log group does not: CloudWatch Logs uses the key itself.
-  key_statements = var.stream == null || var.kms_key_arn == null ? [] : [{
-    sid       = "UseKeyForStreamAndQueue"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+  queue_statements = var.queue == null ? [] : [{
+    sid        = "ReceiveFromQueue"
+    actions    = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+    resources  = [var.queue.arn]
+    reason     = null
+    conditions = []
+  }]
+
+  failure_statements = var.asynchronous == null ? [] : [{
+    sid        = "SendFailedCalls"
+    actions    = ["sqs:SendMessage"]
+    resources  = [var.asynchronous.failure_queue_arn]
+    reason     = null
+    conditions = []
+  }]
+
+  # Lambda reads the stream, writes to the queues of failures and receives from the other queue in the
+  # function's name, so with a customer key the function needs the key for them. Its log group does not:
+  # CloudWatch Logs uses the key itself.
+  key_services = var.kms_key_arn == null ? [] : concat(
+    var.stream == null ? [] : ["dynamodb"],
+    var.stream == null && var.queue == null && var.asynchronous == null ? [] : ["sqs"],
+  )
+
+  key_statements = length(local.key_services) == 0 ? [] : [{
+    sid       = "UseKeyForTriggers"
+    actions   = var.stream == null && var.asynchronous == null ? ["kms:Decrypt"] : ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [var.kms_key_arn]
     reason    = null
     conditions = [{
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = [for service in ["dynamodb", "sqs"] : "${service}.${split(":", var.kms_key_arn)[3]}.amazonaws.com"]
+      values   = [for service in local.key_services : "${service}.${split(":", var.kms_key_arn)[3]}.amazonaws.com"]
     }]
   }]
 }

@@ -46,6 +46,28 @@ resource "aws_lambda_event_source_mapping" "stream" {
   }
 }
 
+# ---------------------------------------------------------------- a queue
+
+# What is not reported as failed is deleted; the rest comes again, until the queue's own redrive policy
+# puts it aside.
+resource "aws_lambda_event_source_mapping" "queue" {
+  count = var.queue == null ? 0 : 1
+
+  event_source_arn                   = var.queue.arn
+  function_name                      = aws_lambda_function.this.arn
+  batch_size                         = var.queue.batch_size
+  function_response_types            = ["ReportBatchItemFailures"]
+  maximum_batching_window_in_seconds = var.queue.batch_window_seconds
+
+  dynamic "scaling_config" {
+    for_each = var.queue.maximum_concurrency == null ? [] : [var.queue.maximum_concurrency]
+
+    content {
+      maximum_concurrency = scaling_config.value
+    }
+  }
+}
+
 # ---------------------------------------------------------------- a schedule
 
 # A group of its own, so that the role below can be bound to it: no other schedule may use the role.
@@ -100,12 +122,29 @@ resource "aws_scheduler_schedule" "this" {
   }
 }
 
-# The schedule calls asynchronously, and Lambda would try a failed call twice more, for up to six
-# hours. The next tick of the schedule is the retry.
-resource "aws_lambda_function_event_invoke_config" "schedule" {
-  count = var.schedule == null ? 0 : 1
+# ---------------------------------------------------------------- asynchronous calls
+
+# Lambda would try any failed call twice more, for up to six hours: its maximum. For a schedule the next
+# tick is the retry.
+resource "aws_lambda_function_event_invoke_config" "this" {
+  count = var.schedule == null && var.asynchronous == null ? 0 : 1
 
   function_name                = aws_lambda_function.this.function_name
-  maximum_event_age_in_seconds = var.schedule.maximum_event_age_seconds
-  maximum_retry_attempts       = 0
+  maximum_event_age_in_seconds = var.schedule == null ? 21600 : var.schedule.maximum_event_age_seconds
+  maximum_retry_attempts       = var.schedule == null ? 2 : 0
+
+  dynamic "destination_config" {
+    for_each = var.asynchronous[*]
+
+    content {
+      on_failure {
+        destination = destination_config.value.failure_queue_arn
+      }
+    }
+  }
+}
+
+moved {
+  from = aws_lambda_function_event_invoke_config.schedule
+  to   = aws_lambda_function_event_invoke_config.this
 }

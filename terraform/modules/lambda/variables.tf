@@ -10,6 +10,19 @@ variable "architecture" {
   }
 }
 
+variable "asynchronous" {
+  description = "Where asynchronous calls end that have failed for good: an SQS queue, encrypted with kms_key_arn where that is given. Null drops them."
+  type = object({
+    failure_queue_arn = string
+  })
+  default = null
+
+  validation {
+    condition     = var.asynchronous == null || can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[^:]+$", var.asynchronous.failure_queue_arn))
+    error_message = "Give asynchronous.failure_queue_arn as the ARN of an SQS queue (arn:aws:sqs:<region>:<account>:<name>)."
+  }
+}
+
 variable "description" {
   description = "What the function does, as shown in the console."
   type        = string
@@ -35,7 +48,7 @@ variable "handler" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a customer-managed KMS key for the log group and the queue. Its policy must let CloudWatch Logs use it. Null uses the keys of the services."
+  description = "ARN of a customer-managed KMS key for the log group and the queues. Its policy must let CloudWatch Logs use it. Null uses the keys of the services."
   type        = string
   default     = null
 
@@ -100,6 +113,42 @@ variable "permissions_boundary_arn" {
   default     = null
 }
 
+variable "queue" {
+  description = "Feeds the function from an SQS queue, which is encrypted with kms_key_arn where that is given. Null makes no mapping."
+  type = object({
+    arn                  = string
+    batch_size           = optional(number, 10)
+    batch_window_seconds = optional(number, 0)
+    maximum_concurrency  = optional(number)
+  })
+  default = null
+
+  validation {
+    condition     = var.queue == null || can(regex("^arn:[^:]+:sqs:[^:]+:[0-9]{12}:[^:]+$", var.queue.arn))
+    error_message = "Give queue.arn as the ARN of an SQS queue (arn:aws:sqs:<region>:<account>:<name>)."
+  }
+
+  validation {
+    condition     = try(var.queue.batch_size >= 1 && var.queue.batch_size <= 10000, var.queue == null)
+    error_message = "Set queue.batch_size to 1 to 10000."
+  }
+
+  validation {
+    condition     = try(var.queue.batch_size <= 10 || var.queue.batch_window_seconds >= 1, var.queue == null)
+    error_message = "Set queue.batch_window_seconds to at least 1 where queue.batch_size is above 10: Lambda wants it so."
+  }
+
+  validation {
+    condition     = try(var.queue.batch_window_seconds >= 0 && var.queue.batch_window_seconds <= 300, var.queue == null)
+    error_message = "Set queue.batch_window_seconds to 0 to 300."
+  }
+
+  validation {
+    condition     = try(coalesce(var.queue.maximum_concurrency, 2) >= 2 && coalesce(var.queue.maximum_concurrency, 2) <= 1000, var.queue == null)
+    error_message = "Set queue.maximum_concurrency to 2 to 1000, or leave it null for no bound."
+  }
+}
+
 variable "reserved_concurrency" {
   description = "How many copies may run at once, taken out of the account's share. -1 reserves nothing."
   type        = number
@@ -147,10 +196,11 @@ variable "schedule" {
 variable "statements" {
   description = "What the function may do beyond writing its own logs and serving its own trigger; see ../iam for the rules."
   type = list(object({
-    sid       = string
-    actions   = list(string)
-    resources = list(string)
-    reason    = optional(string)
+    sid           = string
+    actions       = list(string)
+    resources     = optional(list(string), [])
+    not_resources = optional(list(string), [])
+    reason        = optional(string)
     conditions = optional(list(object({
       test     = string
       variable = string
