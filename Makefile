@@ -19,7 +19,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
   { echo "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deploy plan outputs destroy package local-up local-status local-down \
+.PHONY: help demo deploy plan outputs destroy package notify preview local-up local-status local-down \
         test test-unit test-terraform test-integration lint fmt lock clean
 
 help: ## List the targets
@@ -48,6 +48,14 @@ destroy: $(READY) ## Destroy ENV: plan, ask, apply
 package: $(READY) ## Build build/lambda.zip as ENV wants it
 	@$(RUN) scripts.stack package
 
+preview: $(READY) ## Show what the templates of ENV say, or of an example: CATALOGUE=shop
+	@$(RUN) scripts.preview $(if $(CATALOGUE),--catalogue "$(CATALOGUE)")
+
+notify: $(READY) ## Send a notification: TO=ada CATEGORY=orders DATA='{"order":"1042"}'
+	@NOTIFY_USER="$$TO" NOTIFY_EVERYONE="$$EVERYONE" NOTIFY_CATEGORY="$$CATEGORY" NOTIFY_DATA="$$DATA" \
+	  NOTIFY_KEY="$$ID" NOTIFY_NOT_BEFORE="$$NOT_BEFORE" NOTIFY_EXPIRES_AT="$$EXPIRES_AT" \
+	  NOTIFY_CANCEL="$$CANCEL" $(RUN) scripts.notify $(ARGS)
+
 local-up: $(READY) ## Start the local AWS in the background
 	@$(RUN) scripts.local_aws up
 
@@ -57,17 +65,20 @@ local-status: $(READY) ## Say whether it runs, where, and what it takes
 local-down: $(READY) ## Stop it, with all that it holds
 	@$(RUN) scripts.local_aws down
 
+# side by side: much of it is waiting
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
+
 test: $(READY) ## All tests
-	@$(RUN) pytest tests/unit tests/local_aws tests/terraform tests/integration $(TESTS)
+	@$(RUN) pytest $(SIDE_BY_SIDE) tests/unit tests/local_aws tests/terraform tests/integration $(TESTS)
 
 test-unit: $(READY) ## Tests of the functions and scripts: no Terraform, no local AWS
-	@$(RUN) pytest tests/unit $(TESTS)
+	@$(RUN) pytest $(SIDE_BY_SIDE) tests/unit $(TESTS)
 
 test-terraform: $(READY) ## Tests of the Terraform modules against a local AWS
 	@$(RUN) pytest tests/terraform $(TESTS)
 
 test-integration: $(READY) ## Deploy and drive the flow; AWS_ENDPOINT_URL=… for another emulator
-	@$(RUN) pytest tests/integration $(TESTS)
+	@$(RUN) pytest $(SIDE_BY_SIDE) tests/integration $(TESTS)
 
 lint: $(READY) ## ruff, mypy, terraform fmt
 	@$(VENV)/bin/ruff check .

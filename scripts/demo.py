@@ -15,18 +15,32 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Column, Table
 
-from scripts.environment import BUILD, LOCAL, ROOT, Environment
-from scripts.person import CONFIRMATION, MAILBOX, WELCOME, Application, NotSeenError, Person, wait_for
+from notifications.rows import unmarshal
+from scripts.environment import BUILD, LOCAL, ROOT, TERRAFORM, Environment
+from scripts.person import (
+    CONFIRMATION,
+    MAILBOX,
+    WELCOME,
+    Application,
+    Mail,
+    NotSeenError,
+    Person,
+    wait_for,
+)
 from scripts.stack import Stack, environment_named, plainly
 from scripts.terraform import TerraformError
 
 REPORT = BUILD / "demo.json"
+# of the catalogue that the local environment has
+CATEGORY = "orders"
+SAMPLE = TERRAFORM / "catalogues" / "shop" / "templates" / CATEGORY / "sample.json"
 # the sweep comes every minute
 SWEPT_WITHIN = 100
 LOOK_NEXT = {
     "This as JSON": str(REPORT.relative_to(ROOT)),
     "Names and ids": "make outputs",
     "Its state": "make local-status",
+    "All messages": "make preview",
     "Another person": "make demo",
     "Stop": "make local-down",
 }
@@ -128,7 +142,7 @@ def registered(story: Story, environment: Environment, outputs: dict[str, Any]) 
         )
         if "Item" not in found:
             raise NotSeenError("there is no record in the table")
-        return {name: value["S"] for name, value in sorted(found["Item"].items())}
+        return {name: str(value) for name, value in sorted(unmarshal(found["Item"]).items())}
 
     with story.step("The record is in the table"):
         recorded()
@@ -155,6 +169,22 @@ def registered(story: Story, environment: Environment, outputs: dict[str, Any]) 
             raise NotSeenError(
                 f"the welcome went to {[mail.to for mail in welcomes]}, not once to {person.email}"
             )
+    with story.step("An application asks for a message about an order, and it arrives") as tell:
+        request = {
+            "id": f"demo-{person.username}",
+            "to": {"user": person.username},
+            "category": CATEGORY,
+            "data": json.loads(SAMPLE.read_text()),
+        }
+        environment.client("sqs").send_message(
+            QueueUrl=outputs["notification_queue_url"], MessageBody=json.dumps(request)
+        )
+        order = request["data"]["order"]
+
+        def told() -> Mail | None:
+            return next((mail for mail in mailbox.of(person.email) if order in mail.subject), None)
+
+        tell(wait_for("the mail about the order", told, within=SWEPT_WITHIN).subject)
     return {"record": recorded(), "mails": [asdict(mail) for mail in mailbox.of(person.email)]}
 
 

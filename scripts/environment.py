@@ -53,16 +53,22 @@ class Environment:
         suffix = f"-{urlsplit(self.endpoint_url).port}" if self.endpoint_url else ""
         return BUILD / "terraform" / f"{self.name}{suffix}"
 
+    @property
+    def var_files(self) -> list[Path]:
+        """Its *.tfvars: terraform.tfvars, then the others by name. A later one's value counts."""
+        first = self.folder / "terraform.tfvars"
+        return [first, *sorted(set(self.folder.glob("*.tfvars")) - {first})]
+
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """The values of the environment's terraform.tfvars."""
-        return _load_hcl(self.folder / "terraform.tfvars")
+        """The values of the environment's *.tfvars."""
+        return {name: value for file in self.var_files for name, value in load_hcl(file).items()}
 
     def setting(self, name: str) -> str:
-        """The value that the root module's variable has here: from terraform.tfvars, or its default."""
+        """The value that the root module's variable has here: from its *.tfvars, or its default."""
         if name in self.settings:
             return str(self.settings[name])
-        declared: list[dict[str, Any]] = _load_hcl(TERRAFORM / "variables.tf")["variable"]
+        declared: list[dict[str, Any]] = load_hcl(TERRAFORM / "variables.tf")["variable"]
         return str(
             next(body for variable in declared for key, body in variable.items() if key == name)["default"]
         )
@@ -143,7 +149,7 @@ _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 _ENDPOINTS = re.compile(r"AWS_ENDPOINT_URL.*|(TF_)?AWS_(DYNAMODB|IAM|S3|STS)_ENDPOINT")
 
 
-def _load_hcl(path: Path) -> dict[str, Any]:
+def load_hcl(path: Path) -> dict[str, Any]:
     """An HCL file as data. python-hcl2 keeps the quotes of strings and names, which nobody wants."""
 
     def plain(value: Any) -> Any:

@@ -3,11 +3,12 @@
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx
+from pycognito.aws_srp import AWSSRP
 
 from scripts.environment import Environment
 
@@ -16,6 +17,7 @@ VERIFICATION = "Your verification code"
 CONFIRMATION = "AWS Notification - Subscription Confirmation"
 WELCOME = "Account Created"
 MAILBOX = "/_ministack/ses/messages"
+PHONES = "/_ministack/sns/sms-messages"  # and devices, under the ARN of their endpoint
 
 
 class NotSeenError(Exception):
@@ -39,29 +41,74 @@ def wait_for(what: str, look: Callable[[], T | None], within: float, every: floa
     return found
 
 
+def newest(received: list[T], count: int) -> T | None:
+    """The last one, once there are so many."""
+    return received[-1] if len(received) >= count else None
+
+
 @dataclass(frozen=True)
 class Mail:
-    """A delivered e-mail."""
+    """A delivered e-mail. Header and tag names are as the sender wrote them; mails of SNS have none."""
 
     to: list[str]
     subject: str
     text: str
     at: str
+    html: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Push:
+    """A message to a device: the JSON or text that its platform would get."""
+
+    endpoint_arn: str
+    token: str
+    message: str
 
 
 @dataclass(frozen=True)
 class Mailbox:
-    """All mail that the local AWS has delivered, to anybody."""
+    """All that the local AWS has delivered, to anybody: mails, texts and messages to devices."""
 
     url: str
 
     def all(self) -> list[Mail]:
-        answer = httpx.get(f"{self.url}{MAILBOX}", trust_env=False, timeout=10).raise_for_status()
         return [
-            Mail(mail["To"], mail["Subject"], mail["BodyText"], mail["Timestamp"])
-            for mails in answer.json()["messages"].values()
+            Mail(
+                mail["To"],
+                mail["Subject"],
+                mail["BodyText"],
+                mail["Timestamp"],
+                mail.get("BodyHtml") or "",
+                {header["Name"]: header["Value"] for header in mail.get("Headers", [])},
+                {tag["Name"]: tag["Value"] for tag in mail.get("EmailTags", [])},
+            )
+            for mails in self._get(MAILBOX)["messages"].values()
             for mail in mails
         ]
+
+    def texts(self, number: str) -> list[str]:
+        """The SMS that a number in E.164 has received, oldest first."""
+        return [text["Message"] for text in self._get(PHONES)["sms_messages"].get(number, [])]
+
+    def pushes(self, token: str) -> list[Push]:
+        """What a device has received under its token, oldest first for each endpoint that it had."""
+        return [
+            Push(kept["TargetArn"], kept["Token"], kept["Message"])
+            for messages in self._get(PHONES)["sms_messages"].values()
+            for kept in messages
+            if kept.get("Token") == token
+        ]
+
+    def wait_text(self, number: str, within: float = 15, count: int = 1) -> str:
+        """The newest SMS to a number, once there are so many."""
+        return wait_for("an SMS", lambda: newest(self.texts(number), count), within)
+
+    def wait_push(self, token: str, within: float = 15, count: int = 1) -> Push:
+        """The newest message to a device, once there are so many."""
+        return wait_for("a push message", lambda: newest(self.pushes(token), count), within)
 
     def of(self, address: str, subject: str = "") -> list[Mail]:
         """What an address has received, oldest first."""
@@ -69,12 +116,10 @@ class Mailbox:
 
     def wait(self, address: str, subject: str, within: float = 15, count: int = 1) -> Mail:
         """The newest mail with a subject, once there are so many."""
+        return wait_for(f"a mail {subject!r}", lambda: newest(self.of(address, subject), count), within)
 
-        def look() -> Mail | None:
-            mails = self.of(address, subject)
-            return mails[-1] if len(mails) >= count else None
-
-        return wait_for(f"a mail {subject!r}", look, within)
+    def _get(self, path: str) -> Any:
+        return httpx.get(f"{self.url}{path}", trust_env=False, timeout=10).raise_for_status().json()
 
 
 @dataclass(frozen=True)
@@ -135,6 +180,17 @@ class Application:
         sub = self.sign_up(person)
         self.confirm(person, self.code(person))
         return sub
+
+    def sign_in(self, person: Person, pool: str) -> str:
+        """Signs a person in with their password, which is not sent; returns the access token."""
+        secure = AWSSRP(
+            username=person.username,
+            password=person.password,
+            pool_id=pool,
+            client_id=self.client_id,
+            client=self.cognito,
+        )
+        return str(secure.authenticate_user()["AuthenticationResult"]["AccessToken"])
 
     def opt_in(self, person: Person, within: float = 30) -> None:
         """Follows the link of the mail in which SNS asks the person to confirm."""

@@ -15,6 +15,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts import package, state_bucket
+from scripts.catalogue import Catalogue
 from scripts.environment import BUILD, LOCAL, ROOT, TERRAFORM, Environment, check_name, local, remote
 from scripts.local_aws import process
 from scripts.local_aws.server import DEFAULT_PORT
@@ -64,8 +65,11 @@ class Stack:
 
     def package(self) -> str:
         """Builds the functions' package as the environment wants it; returns its SHA-256."""
+        catalogue = Catalogue.of(self.environment)
+        catalogue.check()
         return package.build(
             package.TARGET,
+            templates=catalogue.templates,
             architecture=self.environment.setting("lambda_architecture"),
             python=self.environment.setting("lambda_runtime").removeprefix("python"),
         )
@@ -74,7 +78,7 @@ class Stack:
         """Saves a plan, of everything or of the targets, and says whether it would change anything."""
         return self.terraform.plan(
             out=self.plan_file,
-            var_files=[self.environment.folder / "terraform.tfvars"],
+            var_files=self.environment.var_files,
             destroy=destroy,
             targets=targets,
         )

@@ -1,10 +1,12 @@
-"""Where MiniStack's IAM evaluation of SNS calls differs from AWS's.
+"""Where MiniStack's IAM evaluation of SNS and SQS calls differs from AWS's.
 
 Rules: "Actions, resources, and condition keys for Amazon SNS" (Service Authorization Reference:
 `sns:Protocol`, `sns:Endpoint`) and "AWS global condition context keys" (`aws:PrincipalArn` of a role
-session is the role's ARN). That Get-, SetSubscriptionAttributes and Unsubscribe are authorized on the topic
-is what AWS's own denials show ("not authorized to perform: SNS:GetSubscriptionAttributes on resource:
-<topic ARN>"); the reference names no resource type for them.
+session is the role's ARN). On what the calls without a resource type are authorized, AWS's own denials show
+("not authorized to perform: SNS:GetSubscriptionAttributes on resource: <topic ARN>"): those on a subscription
+on its topic, those on a device's endpoint on its platform application, an SMS on the number itself.
+Publishing to an endpoint is authorized on the endpoint. "AddPermission" (Amazon SQS API Reference): who may
+make a call may make it for a batch; there is no action of that name.
 """
 
 from __future__ import annotations
@@ -22,22 +24,45 @@ SUBSCRIBE_KEYS: ContextVar[Mapping[str, str] | None] = ContextVar("local_aws_sub
 
 
 def install() -> None:
-    iam_actions.extract_resource_arn = naming_the_topic(iam_actions.extract_resource_arn)
+    iam_actions.extract_iam_action = naming_the_action(iam_actions.extract_iam_action)
+    iam_actions.extract_resource_arn = naming_the_resource(iam_actions.extract_resource_arn)
     iam_actions.request_tag_context = with_subscribe_keys(iam_actions.request_tag_context)
     iam_evaluator._resolve_condition_key = resolving(iam_evaluator._resolve_condition_key)
 
 
-def naming_the_topic(original: Callable[..., str]) -> Callable[..., str]:
-    """A call that names only a subscription is authorized on its topic."""
+def naming_the_action(original: Callable[..., str]) -> Callable[..., str]:
+    """What a call is authorized as that has no action of its own."""
+
+    def action(service: str, *args: Any) -> str:
+        found = original(service, *args)
+        return found.removesuffix("Batch") if service == "sqs" and found else found
+
+    return action
+
+
+def naming_the_resource(original: Callable[..., str]) -> Callable[..., str]:
+    """What a call is authorized on that names no topic and no target."""
 
     def resource_arn(service: str, *args: Any) -> str:
         found = original(service, *args)
         if service != "sns" or found != "*":
             return found
-        # The arguments are method, path, headers, body, query parameters, region, account.
-        return topic_of(_parameter(args[4], "SubscriptionArn")) or found
+        params = args[4]  # after method, path, headers and body
+        return (
+            topic_of(_parameter(params, "SubscriptionArn"))
+            or _parameter(params, "PlatformApplicationArn")
+            or application_of(_parameter(params, "EndpointArn"))
+            or _parameter(params, "PhoneNumber")
+            or found
+        )
 
     return resource_arn
+
+
+def application_of(endpoint_arn: str) -> str:
+    """`…:endpoint/GCM/name/id` → the ARN of its platform application, else as it is."""
+    head, found, path = endpoint_arn.partition(":endpoint/")
+    return f"{head}:app/{path.rpartition('/')[0]}" if found else endpoint_arn
 
 
 def topic_of(subscription_arn: str) -> str | None:

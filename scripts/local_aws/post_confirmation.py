@@ -21,10 +21,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 from ministack.services import lambda_svc
 
 from scripts.local_aws.limits import Limits
+from scripts.local_aws.permission import may_invoke
 
 Json = dict[str, Any]
 
@@ -69,7 +69,7 @@ def call(function_arn: str, pool_arn: str, sent: Json, limits: Limits) -> None:
 
     Raises TriggerError for whatever is not the event's object, answered in time.
     """
-    if not may_invoke(function_arn, pool_arn):
+    if not may_invoke(function_arn, PRINCIPAL, pool_arn):
         raise unexpected("AccessDeniedException")
     reason = ""
     for _ in range(limits.trigger_attempts):
@@ -100,25 +100,6 @@ def unexpected(reason: str) -> TriggerError:
     return TriggerError(
         "UnexpectedLambdaException", f"PostConfirmation invocation failed due to error {reason}."
     )
-
-
-def may_invoke(function_arn: str, pool_arn: str) -> bool:
-    """Whether the function's resource policy lets Cognito invoke it on behalf of this pool."""
-    found = lambda_svc.function_policy_for_arn(function_arn)
-    if found is None or lambda_svc._get_func_record_for_ref(function_arn)[0] is None:
-        return False
-    region, account = pool_arn.split(":")[3:5]
-    # The caller is the service itself: only a statement for it, or for everybody, counts.
-    context = EvalContext(
-        principal_arn="*",
-        principal_type="Service",
-        principal_account="",
-        action="lambda:InvokeFunction",
-        resource_arn=function_arn,
-        region=region,
-        service_context={"aws:sourcearn": pool_arn, "aws:sourceaccount": account},
-    )
-    return bool(evaluate_resource_policy(found[0], context, service=PRINCIPAL).decision == "Allow")
 
 
 def within(seconds: float, work: Callable[[], Json]) -> Json:

@@ -91,10 +91,23 @@ def main() -> None:
     from ministack import app
     from ministack.services import scheduler
 
-    from scripts.local_aws import authorization, cognito, sns, terraform_drift
+    from scripts.local_aws import (
+        authorization,
+        cognito,
+        event_source,
+        http_api,
+        ses,
+        sns,
+        sns_direct,
+        terraform_drift,
+    )
 
     cognito.install(limits)
     sns.install(limits, url(port))
+    sns_direct.install()
+    ses.install()
+    http_api.install(url(port))
+    event_source.install()
     authorization.install()
     terraform_drift.install()
     # a schedule of every minute would else come up to ten seconds late

@@ -3,7 +3,7 @@
 Rules: "Subscribe", "ConfirmSubscription", "Unsubscribe" and "ListSubscriptions" (API reference), "Amazon SNS
 email subscriptions" (a confirm mail goes out, nothing is delivered before, an unconfirmed one is deleted
 after about three days), "Amazon SNS subscription filter policies" and "Amazon SNS endpoints and quotas"
-(200 filter policies per topic).
+(200 filter policies per topic), "Invoking Lambda functions with Amazon SNS notifications" (asynchronously).
 
 Not documented, known from AWS's answers: Subscribe compares only the attributes that the call gives; a
 pending subscription refuses Unsubscribe with the words below; subscribing a pending endpoint again sends
@@ -21,10 +21,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ministack.core.responses import request_scope
-from ministack.services import ses
+from ministack.services import lambda_svc, ses
 from ministack.services import sns as service
 
 from scripts.local_aws.limits import Limits
+from scripts.local_aws.permission import may_invoke
 
 Json = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -32,6 +33,7 @@ Handler = Callable[[Json], Response]
 
 EMAIL = ("email", "email-json")
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+PRINCIPAL = "sns.amazonaws.com"
 SENDER = "no-reply@sns.amazonaws.com"
 DEFAULTS = {"RawMessageDelivery": "false", "FilterPolicyScope": "MessageAttributes"}
 POLICIES = ("FilterPolicy", "DeliveryPolicy", "RedrivePolicy")
@@ -47,6 +49,7 @@ def install(limits: Limits, url: str) -> None:
     service._list_subscriptions = hiding_pending(service._list_subscriptions)
     service._list_subscriptions_by_topic = hiding_pending(service._list_subscriptions_by_topic)
     service._fanout = with_email(service._fanout, url)
+    service._deliver_to_lambda = invoke
 
 
 def without_lapsed(original: Callable[[str], Json | None], limits: Limits) -> Callable[[str], Json | None]:
@@ -217,6 +220,20 @@ def with_email(original: Callable[..., None], url: str) -> Callable[..., None]:
             mail(subscription, subject or "AWS Notification Message", body, "SnsNotification")
 
     return fanout
+
+
+def invoke(endpoint: str, envelope: str, topic_arn: str, subscription_arn: str, *_more: Any) -> None:
+    """A topic invokes a function that lets it, and does so as for any event: again when it fails."""
+    if not may_invoke(endpoint, PRINCIPAL, topic_arn):
+        return
+    record = {
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription_arn,
+        "EventSource": "aws:sns",
+        "Sns": json.loads(envelope),
+    }
+    function = lambda_svc._get_func_record_for_ref(endpoint)[0]
+    lambda_svc.invoke_async_with_retry(function, {"Records": [record]})
 
 
 def send_confirmation(subscription: Json, url: str) -> None:

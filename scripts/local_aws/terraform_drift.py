@@ -1,8 +1,9 @@
-"""Alarms as they were put: MiniStack leaves out some settings, and a second plan would not be empty.
+"""Settings as they were given: MiniStack leaves out some and invents others, and a second plan would show it.
 
-Rule: "PutMetricAlarm" and "DescribeAlarms" (CloudWatch API reference): an alarm is described with all the
+Rules: "PutMetricAlarm" and "DescribeAlarms" (CloudWatch API reference): an alarm is described with all the
 settings that it was given, and with no others. The Terraform provider speaks the Query protocol, whose
-answers are the ones that need mending.
+answers are the ones that need mending. "CreateAuthorizer" (API Gateway v2 API reference): a payload format
+version and its companions are those of Lambda authorizers, and a JWT authorizer has none.
 """
 
 from __future__ import annotations
@@ -13,15 +14,40 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ministack.services import cloudwatch
+from ministack.services import apigateway, cloudwatch
 
 Json = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
+LAMBDA_AUTHORIZER = {
+    "authorizerCredentialsArn",
+    "authorizerPayloadFormatVersion",
+    "authorizerResultTtlInSeconds",
+    "authorizerUri",
+    "enableSimpleResponses",
+}
 
 
 def install() -> None:
     cloudwatch._put_metric_alarm = putting_alarm(cloudwatch._put_metric_alarm)
     cloudwatch._describe_alarms = describing_alarms(cloudwatch._describe_alarms)
+    apigateway._create_authorizer = creating_authorizer(apigateway._create_authorizer)
+
+
+def creating_authorizer(original: Callable[..., Response]) -> Callable[..., Response]:
+    """Forget what MiniStack fills in for a JWT authorizer."""
+
+    def create(api_id: str, data: Json) -> Response:
+        answer = original(api_id, data)
+        if answer[0] != 201:
+            return answer
+        authorizer = apigateway._authorizers[api_id][json.loads(answer[2])["authorizerId"]]
+        if authorizer["authorizerType"] == "JWT":
+            for name in LAMBDA_AUTHORIZER - data.keys():
+                authorizer.pop(name, None)
+        created: Response = apigateway._apigw_response(authorizer, 201)
+        return created
+
+    return create
 
 
 def putting_alarm(original: Callable[..., Response]) -> Callable[..., Response]:

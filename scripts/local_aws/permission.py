@@ -1,0 +1,30 @@
+"""Whether a service may invoke a function: its resource policy decides, for the service's own principal.
+
+Rule: "Working with resource-based IAM policies in Lambda": a service needs a statement that names its
+principal, and a condition on the source holds for the resource on whose behalf it calls. Of MiniStack's own
+callers neither Cognito's triggers nor API Gateway nor SNS asks.
+"""
+
+from __future__ import annotations
+
+from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
+from ministack.services import lambda_svc
+
+
+def may_invoke(function_arn: str, principal: str, source_arn: str) -> bool:
+    """Whether the function exists and its policy lets this service invoke it on behalf of the source."""
+    found = lambda_svc.function_policy_for_arn(function_arn)
+    if found is None or lambda_svc._get_func_record_for_ref(function_arn)[0] is None:
+        return False
+    region, account = source_arn.split(":")[3:5]
+    # The caller is the service itself: only a statement for it, or for everybody, counts.
+    context = EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action="lambda:InvokeFunction",
+        resource_arn=function_arn,
+        region=region,
+        service_context={"aws:sourcearn": source_arn, "aws:sourceaccount": account},
+    )
+    return bool(evaluate_resource_policy(found[0], context, service=principal).decision == "Allow")
