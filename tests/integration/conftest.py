@@ -7,22 +7,28 @@ fails. On another one it is left out, and the report says why.
 import io
 import json
 import os
+import secrets
 import socket
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import httpx
 import pytest
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts import environment
-from scripts.environment import Environment
+from notifications.catalogue import CHANNELS
+from notifications.notification import timestamp
+from notifications.rows import marshal, unmarshal
+from scripts import environment, package
+from scripts.catalogue import Catalogue, examples
+from scripts.environment import LOCAL_ACCOUNT, Environment
 from scripts.local_aws import process
 from scripts.person import WELCOME, Application, Person, wait_for
 from scripts.stack import Stack
@@ -32,7 +38,39 @@ Row = dict[str, Any]
 # as the shell had it: tests of other folders have an endpoint of their own
 GIVEN = os.environ.get("AWS_ENDPOINT_URL")
 # for an emulator without Cognito
-WITHOUT_POOL = [f"module.{name}" for name in ("tables", "topic", "post_confirmation", "deliver", "sweep")]
+WITHOUT_POOL = [f"module.{name}" for name in ("tables", "topic", "post_confirmation")]
+SENDER = "no-reply@example.com"
+# how e-mail goes out: the suite runs once with each, in the same environment
+WAYS = ("sns", "ses")
+# what has nothing to do with how: once, or with EVERY_WAY=1 like all else; by SNS there is more to do anyway
+ONCE = pytest.mark.parametrize("system", WAYS if os.environ.get("EVERY_WAY") else WAYS[1:], indirect=True)
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody who is signed in, and the HTTP API as they see it.
+
+    phone, device: a number and a device's token, of those who have them.
+    """
+
+    person: Person
+    sub: str
+    token: str
+    api: str
+    phone: str = ""
+    device: str = ""
+
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Calls the API with the person's access token, if they have one."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return httpx.request(
+            method, f"{self.api}{path}", headers=headers, trust_env=False, timeout=30, **options
+        )
+
+    def prefer(self, **changes: Any) -> None:
+        """Changes the person's preferences."""
+        version = self.call("GET", "/preferences").raise_for_status().json()["version"]
+        self.call("PUT", "/preferences", json={"version": version, **changes}).raise_for_status()
 
 
 @dataclass(frozen=True)
@@ -50,6 +88,11 @@ class Deployment:
     @cached_property
     def application(self) -> Application:
         return Application.of(self.environment, self.outputs)
+
+    @property
+    def way(self) -> str:
+        """How e-mail goes out: sns or ses."""
+        return str(self.outputs["email_delivery"])
 
     def client(self, service: str, **options: Any) -> Any:
         return self.environment.client(service, **options)
@@ -112,9 +155,113 @@ class Deployment:
             return
         self.invoke("sweep", {})
 
+    def swept(self, notification_id: str, state: str, within: float = 30) -> Row:
+        """The row once it has a state, with a sweep every second instead of every minute."""
+
+        def look() -> Row | None:
+            self.invoke("sweep", {})
+            row = self.notification(notification_id)
+            return row if row and row["State"] == state else None
+
+        return wait_for(f"{notification_id} in {state}", look, within, every=1)
+
+    def member(self, person: Person | None = None) -> Member:
+        """Somebody who has registered, was welcomed and has signed in."""
+        person = person or Person()
+        sub = self.application.register(person)
+        self.welcomed(person, sub)
+        return Member(person, sub, self.application.sign_in(person, self.pool), self.outputs["api_endpoint"])
+
+    def ask(self, category: str, to: Person | str, **request: Any) -> str:
+        """Asks for a notification, as an application does; returns the id of its row."""
+        key = request.pop("id", f"test-{secrets.token_hex(6)}")
+        user = to if isinstance(to, str) else {"user": to.username}
+        self.send({"id": key, "to": user, "category": category, "data": {}, **request})
+        return f"app#{key}"
+
+    def send(self, *requests: Any) -> None:
+        """Puts requests into the queue; a text goes as it is."""
+        bodies = [request if isinstance(request, str) else json.dumps(request) for request in requests]
+        for start in range(0, len(bodies), 10):
+            self.client("sqs").send_message_batch(
+                QueueUrl=self.outputs["notification_queue_url"],
+                Entries=[
+                    {"Id": str(number), "MessageBody": body}
+                    for number, body in enumerate(bodies[start : start + 10])
+                ],
+            )
+
+    def refused(self) -> list[Row]:
+        """The dead letters, which stay where they are."""
+        sqs = self.client("sqs")
+        found: dict[str, Row] = {}
+        while True:
+            messages = sqs.receive_message(
+                QueueUrl=self.outputs["refused_queue_url"], MaxNumberOfMessages=10, VisibilityTimeout=2
+            ).get("Messages", [])
+            if not messages:
+                # what SES told and could not be taken is there too, and is no request
+                return [letter for letter in found.values() if "reason" in letter]
+            found |= {message["MessageId"]: json.loads(message["Body"]) for message in messages}
+
+    @contextmanager
+    def crowd(self, size: int, **attributes: Any) -> Iterator[list[Person]]:
+        """People with a record, as if they had registered, for a while: quicker than to register them."""
+        people = [Person() for _ in range(size)]
+        registered = timestamp(datetime.now(UTC))
+        records = [
+            {
+                "UserID": person.username,
+                "Sub": f"sub-{person.username}",
+                "Email": person.email,
+                "EmailVerified": True,
+                "NotificationPreference": "Email",
+                "RegisteredAt": registered,
+                **attributes,
+            }
+            for person in people
+        ]
+        self._batch_write([{"PutRequest": {"Item": marshal(record)}} for record in records])
+        yield people
+        keys = [marshal({"UserID": person.username}) for person in people]
+        self._batch_write([{"DeleteRequest": {"Key": key}} for key in keys])
+
+    def _batch_write(self, requests: list[Row]) -> None:
+        table = self.outputs["user_table_name"]
+        for start in range(0, len(requests), 25):
+            self.dynamodb.batch_write_item(RequestItems={table: requests[start : start + 25]})
+
+    def rows_of(self, mark: str) -> list[Row]:
+        """The rows of the requests whose keys begin with a mark."""
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.outputs["notification_table_name"],
+            FilterExpression="begins_with(NotificationID, :mark)",
+            ExpressionAttributeValues=marshal({":mark": f"app#{mark}"}),
+        )
+        return [unmarshal(item) for page in pages for item in page["Items"]]
+
+    def in_queue(self) -> int:
+        """How many requests wait or are being taken."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.outputs["notification_queue_url"], AttributeNames=names
+        )
+        return sum(int(found["Attributes"][name]) for name in names)
+
+    def change_record(self, person: Person, **attributes: Any) -> None:
+        """Changes attributes of a person's record, as an operator would by hand."""
+        self.dynamodb.update_item(
+            TableName=self.outputs["user_table_name"],
+            Key=marshal({"UserID": person.username}),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
+            ExpressionAttributeNames={f"#{name}": name for name in attributes},
+            ExpressionAttributeValues=marshal({f":{name}": value for name, value in attributes.items()}),
+        )
+
     def welcomed(self, person: Person, sub: str) -> None:
-        """Opts in, and sees to it that the welcome is sent."""
-        self.application.opt_in(person)
+        """Opts in, where that is asked for, and sees to it that the welcome is sent."""
+        if self.way == "sns":
+            self.application.opt_in(person)
         self.wait_state(f"welcome#{sub}", "WAITING_OPT_IN", "SENT")
         self.sweep(f"welcome#{sub}")
         self.wait_state(f"welcome#{sub}", "SENT")
@@ -131,7 +278,7 @@ class Deployment:
     def changed(self, handler: str, **variables: str) -> Iterator[None]:
         """A function with other environment variables, for a while."""
         name = self.outputs["function_names"][handler]
-        before = self.functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        before = self.variables(handler)
 
         def put(wanted: dict[str, str]) -> None:
             self.functions.update_function_configuration(FunctionName=name, Environment={"Variables": wanted})
@@ -142,6 +289,39 @@ class Deployment:
             yield
         finally:
             put(before)
+
+    @contextmanager
+    def catalogues(self) -> Iterator[dict[str, Catalogue]]:
+        """The system with the categories and texts of all example catalogues, for a while.
+
+        As an apply would change the functions, and quicker: each is planned elsewhere, and no two have a
+        category of the same name.
+        """
+        catalogues = {name: Catalogue.example(name) for name in examples()}
+        categories = {key: one for each in catalogues.values() for key, one in each.categories.items()}
+        handlers = ("deliver", "sweep", "enqueue", "api")
+        with ExitStack() as stack:
+            for handler in handlers:
+                account = json.loads(self.variables(handler)["CATALOGUE"])["account"]
+                everything = json.dumps({**categories, "account": account})
+                stack.enter_context(self.changed(handler, CATALOGUE=everything))
+            built = package.TARGET.read_bytes()
+            code = with_templates(built, [each.templates for each in catalogues.values()])
+            for handler in handlers[:2]:
+                self._put_code(handler, code)
+                stack.callback(self._put_code, handler, built)
+            yield catalogues
+
+    def _put_code(self, handler: str, code: bytes) -> None:
+        name = self.outputs["function_names"][handler]
+        self.functions.update_function_code(FunctionName=name, ZipFile=code)
+        self.functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+    def variables(self, handler: str) -> dict[str, str]:
+        """A function's environment."""
+        name = self.outputs["function_names"][handler]
+        configuration = self.functions.get_function_configuration(FunctionName=name)
+        return dict(configuration["Environment"]["Variables"])
 
     def logs(self) -> Iterator[str]:
         """Every line that the functions have logged."""
@@ -157,19 +337,24 @@ class Deployment:
             Key={name: {"S": value} for name, value in key.items()},
             ConsistentRead=True,
         ).get("Item")
-        deserialize = TypeDeserializer().deserialize
-        return {name: deserialize(value) for name, value in item.items()} if item else None
+        return unmarshal(item) if item else None
 
 
 PROBE = """
+import functools
 import boto3, botocore
 
-def handler(event, context):
+client = functools.cache(boto3.client)
+
+def tried(service, call, arguments):
     try:
-        getattr(boto3.client(event["service"]), event["call"])(**event["arguments"])
+        getattr(client(service), call)(**arguments)
     except botocore.exceptions.ClientError as error:
         return error.response["Error"]["Code"]
     return "allowed"
+
+def handler(event, context):
+    return [tried(*one) for one in event]
 """
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
@@ -198,7 +383,7 @@ class Probe:
             Runtime="python3.13",
             Handler="probe.handler",
             Role=role,
-            Timeout=30,
+            Timeout=60,
             Code={"ZipFile": package.getvalue()},
         )
         functions.get_waiter("function_active_v2").wait(FunctionName=self.name)
@@ -206,11 +391,16 @@ class Probe:
 
     def may(self, service: str, call: str, **arguments: Any) -> bool:
         """Whether the role may make a call; any error but a refusal means that it may."""
-        event = {"service": service, "call": call, "arguments": arguments}
-        answer = self.system.functions.invoke(FunctionName=self.name, Payload=json.dumps(event).encode())
-        code = json.loads(answer["Payload"].read())
-        assert isinstance(code, str), code
-        return code not in DENIED
+        return self.allowed({call: (service, call, arguments)}) == {call}
+
+    def allowed(self, calls: Mapping[str, tuple[str, str, Row]]) -> set[str]:
+        """Those of several calls, by name, that the role may make."""
+        answer = self.system.functions.invoke(
+            FunctionName=self.name, Payload=json.dumps(list(calls.values())).encode()
+        )
+        codes = json.loads(answer["Payload"].read())
+        assert isinstance(codes, list), codes
+        return {name for name, code in zip(calls, codes, strict=True) if code not in DENIED}
 
     def unmake(self) -> None:
         self.system.functions.delete_function(FunctionName=self.name)
@@ -219,28 +409,82 @@ class Probe:
             logs.delete_log_group(logGroupName=f"/aws/lambda/{self.name}")
 
 
+@dataclass
+class Place:
+    """Where the system is deployed: an emulator, and how e-mail goes out of it now."""
+
+    url: str
+    ours: bool
+    variables: dict[str, str] = field(default_factory=dict)
+    way: str = ""
+
+    @property
+    def environment(self) -> Environment:
+        return environment.local(self.url, {**os.environ, **self.variables})
+
+    @property
+    def stack(self) -> Stack:
+        return Stack(self.environment, stream=False)
+
+    def deploy(self, way: str) -> Deployment:
+        """Applies the system with e-mail going out this way, unless that is how it is."""
+        self.variables["TF_VAR_email_delivery"] = way
+        stack = self.stack
+        stack.environment.activate()
+        if self.way != way:
+            pool = answers(stack.environment.client("cognito-idp").list_user_pools)
+            stack.plan(targets=() if pool else WITHOUT_POOL)
+            stack.apply()
+            self.way = way
+        return Deployment(stack, stack.outputs(), self.ours)
+
+
 @pytest.fixture(scope="package")
-def system() -> Iterator[Deployment]:
-    """The system, applied once for all tests of this folder, and destroyed after them."""
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """An emulator for these tests alone, with what AWS has before the system comes; empty after it."""
     port = 0 if GIVEN else free_port()
-    url = GIVEN or process.start(port).url
-    try:
-        local = environment.local(url)
-        with patch.dict(os.environ, local.variables, clear=True):
-            before = everything(local)
-            stack = Stack(local, stream=False)
-            stack.package()
-            stack.init()
-            stack.plan(targets=() if answers(local.client("cognito-idp").list_user_pools) else WITHOUT_POOL)
-            stack.apply()
-            yield Deployment(stack, stack.outputs(), ours=not GIVEN)
-            stack.plan(destroy=True)
-            stack.apply()
-            assert stack.terraform.resources() == []
-            assert everything(local) == before
-    finally:
-        if port:
-            process.stop(port)
+    extra = {
+        "LOCAL_AWS_FILTER_POLICIES_PER_TOPIC": "5000",
+        # on a busy machine several functions that start at once take longer than on AWS
+        "LOCAL_AWS_TRIGGER_SECONDS": "20",
+    }
+    url = GIVEN or process.start(port, extra=extra).url
+    built = tmp_path_factory.mktemp("package") / "lambda.zip"
+    with patch.dict(os.environ), patch.object(package, "TARGET", built):
+        place = Place(url, ours=not GIVEN)
+        aws = place.environment.activate()
+        try:
+            identity = f"arn:aws:ses:{aws.region}:{LOCAL_ACCOUNT}:identity/{SENDER}"
+            with suppress(ClientError):
+                aws.client("sesv2").create_email_identity(EmailIdentity=SENDER)
+            application = aws.client("sns").create_platform_application(
+                Name="app", Platform="GCM", Attributes={"PlatformCredential": "not-a-secret"}
+            )
+            place.variables |= {
+                "TF_VAR_lambda_package_path": str(built),
+                # the emulator is to set the pace
+                "TF_VAR_channel_rates": json.dumps(dict.fromkeys(CHANNELS, 1000)),
+                "TF_VAR_push_application_arns": json.dumps({"GCM": application["PlatformApplicationArn"]}),
+                "TF_VAR_ses_identity": json.dumps({"arn": identity, "from_address": SENDER}),
+            }
+            before = everything(aws)
+            place.stack.package()
+            place.stack.init()
+            yield place
+            if place.way:
+                place.stack.plan(destroy=True)
+                place.stack.apply()
+                assert place.stack.terraform.resources() == []
+            assert everything(place.environment.activate()) == before
+        finally:
+            if port:
+                process.stop(port)
+
+
+@pytest.fixture(scope="package", params=WAYS)
+def system(request: pytest.FixtureRequest, place: Place) -> Deployment:
+    """The deployed system, once with each way for e-mail."""
+    return place.deploy(request.param)
 
 
 @pytest.fixture(scope="package")
@@ -257,9 +501,9 @@ def lacking(system: Deployment, probes: dict[str, Probe]) -> dict[str, str]:
     """What this emulator cannot do, and how that was seen. Ours can do everything."""
     found = {} if system.ours else {"local-aws": "it was started by somebody else"}
     topic = system.outputs["notification_topic_arn"]
-    tried = {name: probes[name].may("sns", "publish", TopicArn=topic, Message="x") for name in probes}
-    if tried != {"post_confirmation": False, "deliver": True, "sweep": True}:
-        found["enforcement"] = f"publishing is allowed to {[name for name in tried if tried[name]]}"
+    tried = {name for name in probes if probes[name].may("sns", "publish", TopicArn=topic, Message="x")}
+    if tried != ({"deliver", "sweep"} if system.way == "sns" else set()):
+        found["enforcement"] = f"publishing is allowed to {sorted(tried)}"
     try:
         system.application.mailbox.all()
     except (KeyError, httpx.HTTPError) as error:
@@ -282,9 +526,46 @@ def needs(request: pytest.FixtureRequest, system: Deployment, lacking: dict[str,
             pytest.skip(f"{system.environment.endpoint_url} has no {need}: {lacking[need]}")
 
 
+@pytest.fixture(scope="module")
+def reachable(system: Deployment) -> Member:
+    """Somebody who can be reached by every channel. What they prefer is theirs to change back."""
+    member = system.member()
+    phone = f"+1555{secrets.randbelow(10**7):07}"
+    (application,) = json.loads(system.variables("api")["PUSH_APPLICATIONS"]).values()
+    token = secrets.token_hex(16)
+    endpoint = system.client("sns").create_platform_endpoint(PlatformApplicationArn=application, Token=token)
+    device = {
+        "EndpointArn": endpoint["EndpointArn"],
+        "Platform": "GCM",
+        "At": timestamp(datetime.now(UTC)),
+    }
+    system.change_record(member.person, PhoneNumber=phone, Devices={"0123456789abcdef": device})
+    return replace(member, phone=phone, device=token)
+
+
+@pytest.fixture(scope="module")
+def catalogues(system: Deployment) -> Iterator[dict[str, Catalogue]]:
+    """All example catalogues, deployed."""
+    with system.catalogues() as deployed:
+        yield deployed
+
+
 @pytest.fixture
 def application(system: Deployment) -> Application:
     return system.application
+
+
+def with_templates(package: bytes, folders: list[Path | None]) -> bytes:
+    """The functions' package with the texts of other folders."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            if not name.startswith("templates/"):
+                new.writestr(old.getinfo(name), old.read(name))
+        for folder in filter(None, folders):
+            for path in sorted(folder.rglob("*.*")):
+                new.write(path, f"templates/{path.relative_to(folder).as_posix()}")
+    return made.getvalue()
 
 
 def answers(call: Any, **arguments: Any) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from notifications.notification import LEASE
 from scripts.person import Application, Person
 
-from .conftest import Deployment
+from .conftest import WAYS, Deployment
 
 Outage = Callable[[Deployment], AbstractContextManager[None]]
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
@@ -33,27 +33,46 @@ def sns_refuses(system: Deployment) -> Iterator[None]:
 
 
 @contextmanager
-def sns_is_away(system: Deployment) -> Iterator[None]:
-    """Nobody answers where SNS should be."""
+def senders_changed(system: Deployment, **variables: str) -> Iterator[None]:
+    """The functions that send, with other environment variables."""
     with ExitStack() as stack:
         for handler in ("deliver", "sweep"):
-            stack.enter_context(system.changed(handler, AWS_ENDPOINT_URL_SNS=NOWHERE))
+            stack.enter_context(system.changed(handler, **variables))
+        yield
+
+
+@contextmanager
+def mail_is_refused(system: Deployment) -> Iterator[None]:
+    """By SNS since the topic denies it, by SES since it is not the sender that the role may use."""
+    with (
+        sns_refuses(system) if system.way == "sns" else senders_changed(system, EMAIL_FROM="else@example.com")
+    ):
+        yield
+
+
+@contextmanager
+def mail_is_away(system: Deployment) -> Iterator[None]:
+    """Nobody answers where SNS or SES should be."""
+    with senders_changed(system, AWS_ENDPOINT_URL_SNS=NOWHERE, AWS_ENDPOINT_URL_SESV2=NOWHERE):
         yield
 
 
 @pytest.mark.needs("mailbox", "trigger", "opt-in")
 @pytest.mark.parametrize(
     ("outage", "reason"),
-    [(sns_refuses, "AuthorizationError"), (sns_is_away, "EndpointConnectionError")],
+    [
+        (mail_is_refused, {"sns": "AuthorizationError", "ses": "AccessDeniedException"}),
+        (mail_is_away, dict.fromkeys(WAYS, "EndpointConnectionError")),
+    ],
 )
-def test_an_outage_of_sns_delays_the_welcome_and_nothing_else(
-    system: Deployment, application: Application, outage: Outage, reason: str
+def test_an_outage_delays_the_welcome_and_nothing_else(
+    system: Deployment, application: Application, outage: Outage, reason: dict[str, str]
 ) -> None:
     person = Person()
     with outage(system):
         sub = application.register(person)
         assert system.user(person)
-        assert system.wait_state(f"welcome#{sub}", "RETRY", within=40)["Reason"] == reason
+        assert system.wait_state(f"welcome#{sub}", "RETRY", within=40)["Reason"] == reason[system.way]
         system.sweep(f"welcome#{sub}")
         assert system.wait_state(f"welcome#{sub}", "RETRY")["Attempts"] == 2
     system.sweep(f"welcome#{sub}")

@@ -10,7 +10,7 @@ import pytest
 from scripts import package, state_bucket
 from scripts.environment import ROOT
 
-from .conftest import Deployment
+from .conftest import ONCE, Deployment
 
 # what a shell may hold: all of it would lead to a real account, or away from the emulator
 HOSTILE = {
@@ -34,6 +34,7 @@ def test_plan_after_apply_is_empty_also_after_a_rebuild(system: Deployment) -> N
     assert not system.stack.plan()
 
 
+@ONCE
 @pytest.mark.needs("local-aws")
 def test_the_local_environment_is_the_emulator_whatever_the_shell_says_about_aws(system: Deployment) -> None:
     """The plan finds what was applied, so it has looked there."""

@@ -1,4 +1,4 @@
-"""IAM on SNS calls, and the credentials that functions run with."""
+"""IAM on SNS and SQS calls, and the credentials that functions run with."""
 
 from __future__ import annotations
 
@@ -49,6 +49,18 @@ def test_calls_on_a_subscription_are_authorized_on_its_topic(
     method(sns, action, SubscriptionArn=subscription(aws, mine), **CALLS[action])
     with refused("AuthorizationError"):
         method(sns, action, SubscriptionArn=subscription(aws, other), **CALLS[action])
+
+
+def test_who_may_make_a_call_on_a_queue_may_make_it_for_a_batch_and_no_other(aws: Aws) -> None:
+    sqs = aws.client("sqs")
+    queue = sqs.create_queue(QueueName=unique("queue"))["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allowed = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": arn}
+    limited = aws.as_role(aws.role([allowed])).client("sqs")
+    sent = limited.send_message_batch(QueueUrl=queue, Entries=[{"Id": "0", "MessageBody": "x"}])
+    assert len(sent["Successful"]) == 1
+    with refused("AccessDenied"):
+        limited.delete_message_batch(QueueUrl=queue, Entries=[{"Id": "0", "ReceiptHandle": "x"}])
 
 
 @pytest.mark.parametrize("where", ["identity", "topic"])

@@ -99,6 +99,30 @@ def test_alarms_are_listed_in_pages(aws: Aws) -> None:
     assert "NextToken" not in second
 
 
+def test_a_jwt_authorizer_has_no_settings_of_a_lambda_authorizer(aws: Aws) -> None:
+    gateway = aws.client("apigatewayv2")
+    api = gateway.create_api(Name=unique("api"), ProtocolType="HTTP")["ApiId"]
+    settings: Json = {
+        "AuthorizerType": "JWT",
+        "IdentitySource": ["$request.header.Authorization"],
+        "JwtConfiguration": {"Audience": ["a"], "Issuer": "https://example.com"},
+        "Name": "jwt",
+    }
+    made = gateway.create_authorizer(ApiId=api, **settings)
+    found = gateway.get_authorizer(ApiId=api, AuthorizerId=made["AuthorizerId"])
+    for answer in (made, found):
+        assert answer.pop("ResponseMetadata")
+        assert answer == settings | {"AuthorizerId": made["AuthorizerId"]}
+
+
+def test_an_identity_keeps_its_configuration_set(aws: Aws) -> None:
+    name, ses = f"{unique('domain')}.example.com", aws.client("sesv2")
+    ses.create_configuration_set(ConfigurationSetName=name.replace(".", "-"))
+    ses.create_email_identity(EmailIdentity=name, ConfigurationSetName=name.replace(".", "-"))
+    found = ses.get_email_identity(EmailIdentity=name)
+    assert found["ConfigurationSetName"] == name.replace(".", "-")
+
+
 def test_a_refused_describe_stays_an_error(aws: Aws) -> None:
     with pytest.raises(HttpError, match="<Code>ValidationError</Code>") as caught:
         query(aws, "DescribeAlarms", MaxRecords=101)

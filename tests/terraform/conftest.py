@@ -1,12 +1,16 @@
 """Copies of the root module and of the READMEs' examples, and a local AWS of their own to apply them to."""
 
+import json
 import os
 import re
 import shutil
 import socket
+import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -15,6 +19,10 @@ from scripts import environment
 from scripts.environment import ROOT, TERRAFORM, Environment
 from scripts.local_aws import process
 from scripts.terraform import Terraform
+
+Json = dict[str, Any]
+# the resources of each run of a `terraform test`
+Made = dict[str, list[Json]]
 
 MODULES = sorted(folder.name for folder in (TERRAFORM / "modules").iterdir())
 OFFLINE = """
@@ -64,12 +72,24 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     variables = dict(environment.local(UNREACHABLE).variables)
     # `-lockfile=readonly` fails if the lock file does not hold what is installed
     variables["TF_CLI_ARGS_init"] = f"{variables.get('TF_CLI_ARGS_init', '')} -lockfile=readonly".strip()
+    shutil.copy(Path(__file__).parent / "root.tftest.hcl", folder)
     terraform = Terraform(folder, variables)
-    (folder / "tests").mkdir()
-    for file in Path(__file__).parent.glob("*.tftest.hcl"):
-        shutil.copy(file, folder / "tests")
     terraform.init()
     return terraform
+
+
+@pytest.fixture(scope="session")
+def meanwhile() -> Iterator[Executor]:
+    """For what needs the processor, while something else waits for AWS."""
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="session")
+def root_made(root: Terraform, package: Path, meanwhile: Executor) -> Future[Made]:
+    """What the root module makes of a made-up AWS, by root.tftest.hcl."""
+    variables = dict(environment.local(UNREACHABLE).variables)
+    return meanwhile.submit(run_tests, root.folder, variables, package)
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +109,32 @@ def examples_folder(tmp_path_factory: pytest.TempPathFactory, package: Path) -> 
     shutil.copy(TERRAFORM / ".terraform.lock.hcl", folder)
     shutil.copy(package, folder)
     return folder
+
+
+def run_tests(folder: Path, variables: Mapping[str, str], package: Path) -> Made:
+    """What each run of a folder's tests has applied."""
+    # python-terraform has no `test`
+    done = subprocess.run(
+        ["terraform", "test", "-json", "-verbose", f"-var=lambda_package_path={package}"],
+        cwd=folder,
+        env=dict(variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, [m for m in messages if m["@level"] == "error"] or done.stderr
+    return {
+        m["@testrun"]: list(resources_of(m["test_state"]["root_module"]))
+        for m in messages
+        if m["type"] == "test_state"
+    }
+
+
+def resources_of(module: Json) -> Iterator[Json]:
+    yield from module.get("resources", [])
+    for child in module.get("child_modules", []):
+        yield from resources_of(child)
 
 
 def example_of(readme: Path) -> str:

@@ -75,10 +75,12 @@ def test_valid_and_locked(root: Terraform) -> None:
 @pytest.mark.parametrize("name", environment.names())
 def test_environment_sets_what_there_is_to_set(name: str) -> None:
     folder = environment.ENVIRONMENTS / name
-    values = re.findall(r"^(\w+) +=", (folder / "terraform.tfvars").read_text(), re.MULTILINE)
+    files = sorted(folder.glob("*.tfvars"))
+    values = [v for file in files for v in re.findall(r"^(\w+) +=", file.read_text(), re.MULTILINE)]
     backend = re.findall(r"^(\w+) += (.+)$", (folder / "backend.hcl").read_text(), re.MULTILINE)
 
     assert set(values) <= set(names(TERRAFORM, "variable"))
+    assert len(values) == len(set(values)), "of two files that set the same, only one would count"
     assert ("use_lockfile", "true") in backend
     assert ("encrypt", "true") in backend
     assert "bucket" not in dict(backend), "its name holds the account: the commands give it"

@@ -1,6 +1,7 @@
 """Each module alone: its README's example is planned, applied, planned again and destroyed."""
 
 import shutil
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from pytest_terraform import terraform, tf
 from scripts.environment import Environment
 from scripts.terraform import Terraform
 from tests.inventory import everything
-from tests.terraform.conftest import MODULES
+from tests.terraform.conftest import MODULES, Made
 
+# what is to be shared between processes cannot be loaded again; all of this file runs in one
+terraform.scope_class_map["session"] = tf.TerraformFixture
 # pytest-terraform's fixture `examples`; a test of this file destroys, since it looks at what is left
 terraform("examples", scope="session", teardown=terraform.TEARDOWN_OFF)
 
@@ -32,7 +35,10 @@ class Applied:
 
 
 @pytest.fixture(scope="module")
-def applied(examples_folder: Path, local_aws: Environment, request: pytest.FixtureRequest) -> Applied:
+def applied(
+    examples_folder: Path, root_made: Future[Made], local_aws: Environment, request: pytest.FixtureRequest
+) -> Applied:
+    """Most of this is waiting for queues; root_made, for another file, runs meanwhile."""
     tf.LazyModuleDir.value = str(examples_folder.parent)
     tf.LazyTfBin.value = shutil.which("terraform")  # else a tofu on the PATH would go first
     before = everything(local_aws)

@@ -1,153 +1,203 @@
 """Who may do what, and what else the root module makes, read from an apply to a made-up AWS."""
 
 import json
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from concurrent.futures import Future
 
 import pytest
 
-from scripts import environment
-from scripts.terraform import Terraform
-from tests.terraform.conftest import UNREACHABLE
+from tests.terraform.conftest import Json, Made
 
-Json = dict[str, Any]
 Permissions = set[tuple[str, ...]]
 
 USERS = "dynamodb:table/users"
 NOTIFICATIONS = "dynamodb:table/notifications"
+DUE = f"{NOTIFICATIONS}/index/Due"
+BY_USER = f"{NOTIFICATIONS}/index/ByUser"
+RATES = "dynamodb:table/rates"
 KEY = "kms:key/key"
+SIGNING_KEY = "kms:key/signing"
 TOPIC = "sns:topic"
-
-# What each role may do: action, resource, and the condition where there is one.
-POST_CONFIRMATION: Permissions = {
-    ("logs:CreateLogStream", "logs:log-group:post-confirmation:*"),
-    ("logs:PutLogEvents", "logs:log-group:post-confirmation:*"),
-    ("dynamodb:PutItem", USERS),
-    ("dynamodb:PutItem", NOTIFICATIONS),
-}
-DELIVERY: Permissions = {
-    ("dynamodb:UpdateItem", NOTIFICATIONS),
-    ("dynamodb:GetItem", USERS),
-    ("dynamodb:UpdateItem", USERS),
-}
-DELIVER: Permissions = DELIVERY | {
-    ("logs:CreateLogStream", "logs:log-group:deliver:*"),
-    ("logs:PutLogEvents", "logs:log-group:deliver:*"),
-    ("dynamodb:DescribeStream", f"{NOTIFICATIONS}/stream/now"),
-    ("dynamodb:GetRecords", f"{NOTIFICATIONS}/stream/now"),
-    ("dynamodb:GetShardIterator", f"{NOTIFICATIONS}/stream/now"),
-    ("dynamodb:ListStreams", f"{NOTIFICATIONS}/stream/*"),
-    ("sqs:SendMessage", "sqs:deliver-failed"),
-}
-SWEEP: Permissions = DELIVERY | {
-    ("logs:CreateLogStream", "logs:log-group:sweep:*"),
-    ("logs:PutLogEvents", "logs:log-group:sweep:*"),
-    ("dynamodb:Query", f"{NOTIFICATIONS}/index/Due"),
-}
-SNS: Permissions = {
-    ("sns:GetSubscriptionAttributes", TOPIC),
-    ("sns:Publish", TOPIC),
-    ("sns:Subscribe", TOPIC, "StringEquals sns:Protocol email"),
-}
-FROM = "StringEquals ses:FromAddress no-reply@example.com"
-SES: Permissions = {
-    ("ses:SendEmail", "ses:identity/example.com", FROM),
-    ("ses:SendEmail", "ses:configuration-set/notifications", FROM),
-}
+REFUSED = "sqs:refused"
+APPLICATION = "sns:app/GCM/shop"
+DEVICES = "sns:endpoint/GCM/shop/*"
+# "Lambda quotas": all variables of a function's environment together, in bytes
+MAX_ENVIRONMENT = 4096
+# what variables.tf lets a catalogue take of it
+MAX_CATALOGUE = 3000
+SCHEDULED = ("broadcast", "erase", "sweep")
 
 
-def key_for(*services: str) -> Permissions:
+def may(resource: str, *actions: str) -> Permissions:
+    return {(action, resource) for action in actions}
+
+
+def key_for(*services: str, actions: tuple[str, ...] = ("kms:Decrypt", "kms:GenerateDataKey")) -> Permissions:
     """The customer key, but only by way of these services."""
     return {
         (action, KEY, f"StringEquals kms:ViaService {service}.eu-west-1.amazonaws.com")
-        for action in ("kms:Decrypt", "kms:GenerateDataKey")
+        for action in actions
         for service in services
     }
 
 
+# What each role may do: action, resource, and the condition where there is one.
+PHONES = may("everything but arn:*:sns:*:*:*", "sns:Publish")
+DELIVERY = (
+    may(NOTIFICATIONS, "dynamodb:UpdateItem")
+    | may(USERS, "dynamodb:GetItem", "dynamodb:UpdateItem")
+    | may(RATES, "dynamodb:UpdateItem")
+    | may(SIGNING_KEY, "kms:GenerateMac")
+    | PHONES
+)
+ALWAYS: dict[str, Permissions] = {
+    "api": may(USERS, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem")
+    | may(NOTIFICATIONS, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem")
+    | may(BY_USER, "dynamodb:Query")
+    | may(RATES, "dynamodb:UpdateItem")
+    | may(SIGNING_KEY, "kms:VerifyMac")
+    | PHONES,
+    "broadcast": may(DUE, "dynamodb:Query")
+    | may(NOTIFICATIONS, "dynamodb:PutItem", "dynamodb:UpdateItem")
+    | may(USERS, "dynamodb:ConditionCheckItem", "dynamodb:Scan"),
+    "deliver": DELIVERY
+    | may(
+        f"{NOTIFICATIONS}/stream/now",
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+    )
+    | may(f"{NOTIFICATIONS}/stream/*", "dynamodb:ListStreams")
+    | may("sqs:deliver-failed", "sqs:SendMessage"),
+    "enqueue": may(USERS, "dynamodb:ConditionCheckItem", "dynamodb:GetItem")
+    | may(NOTIFICATIONS, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+    | may("sqs:requests", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+    | may(REFUSED, "sqs:SendMessage"),
+    "erase": may(DUE, "dynamodb:Query")
+    | may(BY_USER, "dynamodb:Query")
+    | may(NOTIFICATIONS, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem")
+    | may("cognito-idp:userpool/pool", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser")
+    | may(TOPIC, "sns:ListSubscriptionsByTopic", "sns:Unsubscribe")
+    | may(REFUSED, "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"),
+    "post-confirmation": may(USERS, "dynamodb:PutItem") | may(NOTIFICATIONS, "dynamodb:PutItem"),
+    "sweep": DELIVERY | may(DUE, "dynamodb:Query"),
+}
+WITH_SES: dict[str, Permissions] = {
+    **ALWAYS,
+    "feedback": may(USERS, "dynamodb:UpdateItem")
+    | may(NOTIFICATIONS, "dynamodb:GetItem", "dynamodb:UpdateItem")
+    | may(REFUSED, "sqs:SendMessage"),
+}
+SNS = may(TOPIC, "sns:GetSubscriptionAttributes", "sns:Publish", "sns:Unsubscribe") | {
+    ("sns:Subscribe", TOPIC, "StringEquals sns:Protocol email")
+}
+KEYS: dict[str, Permissions] = {
+    "api": key_for("dynamodb"),
+    "broadcast": key_for("dynamodb"),
+    "deliver": key_for("dynamodb", "sqs"),
+    "enqueue": key_for("dynamodb", "sqs"),
+    "erase": key_for("dynamodb", "sqs"),
+    "post-confirmation": key_for("dynamodb"),
+    "sweep": key_for("dynamodb"),
+}
+
+
+def ses(configuration_set: str) -> Permissions:
+    """Sending as the identity, with this configuration set."""
+    return {
+        ("ses:SendEmail", f"ses:{resource}", "StringEquals ses:FromAddress no-reply@example.com")
+        for resource in ("identity/example.com", f"configuration-set/{configuration_set}")
+    }
+
+
+def also(*parts: dict[str, Permissions]) -> dict[str, Permissions]:
+    """All parts together, by role."""
+    roles = {role for part in parts for role in part}
+    return {role: set().union(*(part.get(role, set()) for part in parts)) for role in roles}
+
+
+def both(permissions: Permissions) -> dict[str, Permissions]:
+    """For the two functions that send."""
+    return {"deliver": permissions, "sweep": permissions}
+
+
 MEANT: dict[str, dict[str, Permissions]] = {
-    "sns": {
-        "deliver": DELIVER | SNS,
-        "post-confirmation": POST_CONFIRMATION,
-        "sweep": SWEEP | SNS,
-    },
-    "ses_and_customer_key": {
-        "deliver": DELIVER | SES | key_for("dynamodb", "sqs"),
-        "post-confirmation": POST_CONFIRMATION | key_for("dynamodb"),
-        "sweep": SWEEP | SES | key_for("dynamodb"),
-    },
-    "sns_and_customer_key": {
-        "deliver": DELIVER | SNS | key_for("dynamodb", "sqs", "sns"),
-        "post-confirmation": POST_CONFIRMATION | key_for("dynamodb"),
-        "sweep": SWEEP | SNS | key_for("dynamodb", "sns"),
-    },
+    "sns": also(ALWAYS, both(SNS)),
+    "ses_and_push": also(
+        WITH_SES,
+        both(ses("own") | may(DEVICES, "sns:Publish")),
+        {
+            "api": {
+                permission
+                for resource in (APPLICATION, DEVICES)
+                for permission in may(
+                    resource,
+                    "sns:CreatePlatformEndpoint",
+                    "sns:DeleteEndpoint",
+                    "sns:SetEndpointAttributes",
+                )
+            },
+            "erase": may(APPLICATION, "sns:DeleteEndpoint") | may(DEVICES, "sns:DeleteEndpoint"),
+        },
+    ),
+    "ses_and_customer_key": also(
+        WITH_SES, both(ses("notifications")), KEYS, {"feedback": key_for("dynamodb", "sqs")}
+    ),
+    "sns_and_customer_key": also(ALWAYS, both(SNS | key_for("sns")), KEYS),
 }
 
 in_each_case = pytest.mark.parametrize("case", MEANT)
 
 
 @pytest.fixture(scope="module")
-def made(root: Terraform, package: Path) -> dict[str, list[Json]]:
+def made(root_made: Future[Made]) -> Made:
     """All resources, by case, after an apply to a made-up AWS."""
-    # root.tftest.hcl; python-terraform has no `test`
-    done = subprocess.run(
-        ["terraform", "test", "-json", "-verbose", f"-var=lambda_package_path={package}"],
-        cwd=root.folder,
-        env=dict(environment.local(UNREACHABLE).variables),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, [m for m in messages if m["@level"] == "error"] or done.stderr
-    return {
-        m["@testrun"]: list(resources_of(m["test_state"]["root_module"]))
-        for m in messages
-        if m["type"] == "test_state"
-    }
+    return root_made.result()
 
 
 @in_each_case
-def test_each_function_may_do_what_it_must_and_nothing_else(made: dict[str, list[Json]], case: str) -> None:
-    roles = {policy["role"]: allowed(policy) for policy in of_type(made[case], "aws_iam_role_policy")}
+def test_each_function_may_do_what_it_must_and_nothing_else(made: Made, case: str) -> None:
+    roles = {
+        policy["role"].removeprefix("registration-"): allowed(policy)
+        for policy in of_type(made[case], "aws_iam_role_policy")
+    }
 
     assert roles == {
-        "registration-sweep-schedule": {("lambda:InvokeFunction", "lambda:function:sweep")},
-        **{f"registration-{function}": meant for function, meant in MEANT[case].items()},
+        **{f"{name}-schedule": may(f"lambda:function:{name}", "lambda:InvokeFunction") for name in SCHEDULED},
+        **{
+            name: meant | may(f"logs:log-group:{name}:*", "logs:CreateLogStream", "logs:PutLogEvents")
+            for name, meant in MEANT[case].items()
+        },
     }
 
 
 @in_each_case
-def test_no_role_has_a_policy_from_elsewhere(made: dict[str, list[Json]], case: str) -> None:
+def test_no_role_has_a_policy_from_elsewhere(made: Made, case: str) -> None:
     types = {resource["type"] for resource in made[case]}
 
     assert not types & {"aws_iam_policy", "aws_iam_policy_attachment", "aws_iam_role_policy_attachment"}
 
 
 @in_each_case
-def test_only_its_own_service_takes_on_a_role(made: dict[str, list[Json]], case: str) -> None:
+def test_only_its_own_service_takes_on_a_role(made: Made, case: str) -> None:
     trusts = {
         role["name"].removeprefix("registration-"): only_statement(role["assume_role_policy"])
         for role in of_type(made[case], "aws_iam_role")
     }
 
-    schedule = trusts.pop("sweep-schedule")
-    assert schedule["Principal"] == {"Service": "scheduler.amazonaws.com"}
-    assert schedule["Condition"] == {
-        "StringEquals": {"aws:SourceAccount": "000000000000"},
-        "ArnEquals": {"aws:SourceArn": "arn:aws:scheduler:eu-west-1:000000000000:schedule-group/sweep"},
-    }
-    assert set(trusts) == {"deliver", "post-confirmation", "sweep"}
+    for name in SCHEDULED:
+        schedule = trusts.pop(f"{name}-schedule")
+        assert schedule["Principal"] == {"Service": "scheduler.amazonaws.com"}
+        assert schedule["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": "000000000000"},
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:scheduler:eu-west-1:000000000000:schedule-group/{name}"},
+        }
+    assert set(trusts) == set(MEANT[case])
     assert all(trust["Principal"] == {"Service": "lambda.amazonaws.com"} for trust in trusts.values())
 
 
 @in_each_case
-def test_only_the_senders_publish_and_subscribe(made: dict[str, list[Json]], case: str) -> None:
-    (policy,) = of_type(made[case], "aws_sns_topic_policy")
-
-    statement = only_statement(policy["policy"])
+def test_only_the_senders_publish_and_subscribe(made: Made, case: str) -> None:
+    statement = policy_of(made[case], "aws_sns_topic_policy", "arn:aws:sns:eu-west-1:000000000000:topic")
     assert statement["Effect"] == "Deny"
     assert statement["Principal"] == "*"
     assert statement["Action"] == ["sns:Publish", "sns:Subscribe"]
@@ -159,45 +209,233 @@ def test_only_the_senders_publish_and_subscribe(made: dict[str, list[Json]], cas
 
 
 @in_each_case
-def test_only_this_pool_calls_the_trigger(made: dict[str, list[Json]], case: str) -> None:
-    (permission,) = of_type(made[case], "aws_lambda_permission")
-
-    assert permission["function_name"] == "registration-post-confirmation"
-    assert permission["principal"] == "cognito-idp.amazonaws.com"
-    assert permission["source_arn"] == "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/pool"
-
-
-@in_each_case
-def test_each_function_is_told_what_it_needs_and_nothing_else(made: dict[str, list[Json]], case: str) -> None:
-    told = {
-        function["function_name"].removeprefix("registration-"): set(function["environment"][0]["variables"])
-        for function in of_type(made[case], "aws_lambda_function")
+def test_each_function_is_called_by_its_own_source_alone(made: Made, case: str) -> None:
+    permissions = {
+        (p["function_name"].removeprefix("registration-"), p["principal"], p["source_arn"].split(":", 2)[2])
+        for p in of_type(made[case], "aws_lambda_permission")
     }
 
-    tables = {"NOTIFICATION_TABLE", "USER_TABLE"}
-    sending = tables | {
-        "EMAIL_DELIVERY",
-        "NOTIFICATION_TOPIC_ARN",
-        "POWERTOOLS_METRICS_NAMESPACE",
-        "POWERTOOLS_SERVICE_NAME",
+    here = "eu-west-1:000000000000"
+    meant = {
+        ("api", "apigateway.amazonaws.com", f"execute-api:{here}:api/$default/*/*"),
+        ("post-confirmation", "cognito-idp.amazonaws.com", f"cognito-idp:{here}:userpool/pool"),
     }
     if case.startswith("ses"):
-        sending |= {"EMAIL_CONFIGURATION_SET", "EMAIL_FROM"}
-    assert told == {"deliver": sending, "post-confirmation": tables, "sweep": sending}
+        meant.add(("feedback", "sns.amazonaws.com", f"sns:{here}:email-events"))
+    assert permissions == meant
 
 
 @in_each_case
-def test_nothing_personal_lies_unencrypted_unprotected_or_for_ever(
-    made: dict[str, list[Json]], case: str
+def test_each_function_is_told_what_it_needs_and_nothing_else(made: Made, case: str) -> None:
+    told = {name: set(variables) for name, variables in environments(made[case]).items()}
+
+    tables = {"NOTIFICATION_TABLE", "USER_TABLE"}
+    every = tables | {"POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"}
+    rated = every | {"CATALOGUE", "CHANNEL_RATES", "EMAIL_DELIVERY", "RATE_TABLE", "TOKEN_KEY_ARN"}
+    sending = rated | {"API_ENDPOINT", "NOTIFICATION_TOPIC_ARN"}
+    if case.startswith("ses"):
+        sending |= {"EMAIL_CONFIGURATION_SET", "EMAIL_FROM"}
+    assert told == {
+        "api": rated | {"PUSH_APPLICATIONS", "USER_POOL_CLIENT_ID"},
+        "broadcast": every,
+        "deliver": sending,
+        "enqueue": every | {"CATALOGUE", "REFUSED_QUEUE_URL"},
+        "erase": every | {"NOTIFICATION_TOPIC_ARN", "REFUSED_QUEUE_URL", "USER_POOL_ID"},
+        "post-confirmation": tables,
+        "sweep": sending,
+        **({"feedback": every} if case.startswith("ses") else {}),
+    }
+
+
+def test_the_catalogue_has_its_texts_for_the_api_alone(made: Made) -> None:
+    told = environments(made["ses_and_push"])
+    rules = {
+        "account": {"channels": [], "critical": True, "good_for_hours": 96},
+        "orders": {"channels": ["Email", "SMS"], "critical": False, "good_for_hours": 72},
+    }
+    texts = {
+        "account": {"name": "Account", "description": "Messages about your account."},
+        "orders": {"name": "Orders", "description": "What became of them."},
+    }
+
+    for name in ("deliver", "enqueue", "sweep"):
+        assert json.loads(told[name]["CATALOGUE"]) == rules
+    assert json.loads(told["api"]["CATALOGUE"]) == {key: rules[key] | texts[key] for key in rules}
+
+
+@in_each_case
+def test_the_environment_has_room_for_the_largest_catalogue(made: Made, case: str) -> None:
+    for name, variables in environments(made[case]).items():
+        rest = {key: value for key, value in variables.items() if key != "CATALOGUE"}
+        # these are made up, and shorter than they could be
+        found = ("_ARN", "_ENDPOINT", "_ID", "_TABLE", "_URL")
+        taken = sum(
+            len(key) + max(len(value), 100 if key.endswith(found) else 0) for key, value in rest.items()
+        )
+        assert taken <= MAX_ENVIRONMENT - MAX_CATALOGUE, name
+
+
+@pytest.mark.parametrize(
+    ("case", "name"), [("ses_and_push", "own"), ("ses_and_customer_key", "notifications")]
+)
+def test_bounces_are_heard_of_by_the_configuration_set_that_is_sent_with(
+    made: Made, case: str, name: str
 ) -> None:
+    told = environments(made[case])
+    (destination,) = of_type(made[case], "aws_sesv2_configuration_set_event_destination")
+    (subscription,) = of_type(made[case], "aws_sns_topic_subscription")
+
+    assert {told[sender]["EMAIL_CONFIGURATION_SET"] for sender in ("deliver", "sweep")} == {name}
+    assert destination["configuration_set_name"] == name
+    assert set(destination["event_destination"][0]["matching_event_types"]) == {"BOUNCE", "COMPLAINT"}
+    assert destination["event_destination"][0]["sns_destination"][0]["topic_arn"] == subscription["topic_arn"]
+    assert subscription["endpoint"].endswith(":function:feedback")
+    assert policy_of(made[case], "aws_sns_topic_policy", subscription["topic_arn"])["Condition"] == {
+        "StringEquals": {
+            "aws:SourceAccount": "000000000000",
+            "aws:SourceArn": f"arn:aws:ses:eu-west-1:000000000000:configuration-set/{name}",
+        }
+    }
+
+
+@pytest.mark.parametrize("case", [case for case in MEANT if case.startswith("ses")])
+def test_what_ses_tells_is_kept_when_it_could_not_be_taken(made: Made, case: str) -> None:
+    (after,) = [
+        config
+        for config in of_type(made[case], "aws_lambda_function_event_invoke_config")
+        if config["function_name"] == "registration-feedback"
+    ]
+
+    # Lambda's maximum
+    assert (after["maximum_event_age_in_seconds"], after["maximum_retry_attempts"]) == (6 * 60 * 60, 2)
+    assert after["destination_config"][0]["on_failure"] == [
+        {"destination": "arn:aws:sqs:eu-west-1:000000000000:refused"}
+    ]
+
+
+@in_each_case
+def test_the_next_tick_is_the_retry_of_a_schedule(made: Made, case: str) -> None:
+    configs = {
+        config["function_name"].removeprefix("registration-"): config
+        for config in of_type(made[case], "aws_lambda_function_event_invoke_config")
+    }
+
+    assert configs.keys() - {"feedback"} == set(SCHEDULED)
+    for name in SCHEDULED:
+        assert configs[name]["maximum_retry_attempts"] == 0
+        assert configs[name]["maximum_event_age_in_seconds"] == 60
+
+
+def test_another_way_for_email_leaves_all_that_holds_data_as_it_is(made: Made) -> None:
+    """Unchanged in every attribute: so Terraform has nothing to replace, to destroy or to update."""
+    kept = {
+        "aws_cloudwatch_log_group",
+        "aws_cognito_user_pool",
+        "aws_cognito_user_pool_client",
+        "aws_dynamodb_table",
+        "aws_kms_key",
+        "aws_sns_topic",
+        "aws_sqs_queue",
+    }
+    by_sns, by_ses = (
+        {resource["address"]: resource["values"] for resource in made[case] if resource["type"] in kept}
+        for case in ("sns", "ses_and_push")
+    )
+
+    assert {address: by_ses.get(address) for address in by_sns} == by_sns
+    assert {address.split("[")[0] for address in by_ses.keys() - by_sns.keys()} == {
+        "module.feedback",
+        "module.ses_feedback",
+    }
+
+
+@in_each_case
+def test_nobody_signs_and_verifies_but_the_functions_that_must(made: Made, case: str) -> None:
+    (policy,) = of_type(made[case], "aws_kms_key_policy")
+    look_after, sign, verify = json.loads(policy["policy"])["Statement"]
+
+    assert set(look_after["NotAction"]) == {"kms:GenerateMac", "kms:VerifyMac"}
+    assert {s["Principal"]["AWS"] for s in (look_after, sign, verify)} == {"arn:aws:iam::000000000000:root"}
+    roles = "arn:aws:iam::000000000000:role"
+    for statement, action, allowed_roles in (
+        (sign, "kms:GenerateMac", [f"{roles}/deliver", f"{roles}/sweep"]),
+        (verify, "kms:VerifyMac", [f"{roles}/api"]),
+    ):
+        assert statement["Action"] == action
+        assert statement["Condition"] == {"ArnEquals": {"aws:PrincipalArn": allowed_roles}}
+
+
+@in_each_case
+def test_every_route_but_unsubscribe_wants_a_token_of_the_pool_for_its_client(made: Made, case: str) -> None:
+    routes = of_type(made[case], "aws_apigatewayv2_route")
+    (authorizer,) = of_type(made[case], "aws_apigatewayv2_authorizer")
+
+    assert {r["route_key"] for r in routes if r["authorization_type"] != "JWT"} == {
+        "GET /unsubscribe",
+        "POST /unsubscribe",
+    }
+    assert {r["route_key"] for r in routes if r["authorizer_id"] == "authorizer"} == {
+        "DELETE /account",
+        "DELETE /devices/{id}",
+        "GET /notifications",
+        "GET /preferences",
+        "POST /devices",
+        "PUT /phone",
+        "PUT /preferences",
+    }
+    assert authorizer["authorizer_type"] == "JWT"
+    assert authorizer["jwt_configuration"] == [
+        {"audience": ["client"], "issuer": "https://cognito-idp.eu-west-1.amazonaws.com/pool"}
+    ]
+
+
+@in_each_case
+def test_the_access_log_holds_nothing_personal_and_calls_are_throttled(made: Made, case: str) -> None:
+    (stage,) = of_type(made[case], "aws_apigatewayv2_stage")
+
+    # the page "Customize HTTP API access logs" lists what could be logged: these say nothing of a person
+    assert set(json.loads(stage["access_log_settings"][0]["format"]).values()) == {
+        "$context.integrationErrorMessage",
+        "$context.requestId",
+        "$context.responseLatency",
+        "$context.routeKey",
+        "$context.status",
+    }
+    (settings,) = stage["default_route_settings"]
+    assert (settings["throttling_rate_limit"], settings["throttling_burst_limit"]) == (50, 100)
+
+
+def test_browsers_of_other_sites_are_let_in_only_if_they_are_named(made: Made) -> None:
+    (closed,) = of_type(made["sns"], "aws_apigatewayv2_api")
+    (opened,) = of_type(made["ses_and_push"], "aws_apigatewayv2_api")
+
+    assert closed["cors_configuration"] == []
+    (cors,) = opened["cors_configuration"]
+    assert cors["allow_origins"] == ["https://app.example.com"]
+    assert set(cors["allow_methods"]) == {"DELETE", "GET", "POST", "PUT"}
+    assert not cors["allow_credentials"]
+
+
+@in_each_case
+def test_a_request_is_hidden_for_six_times_as_long_as_it_may_take(made: Made, case: str) -> None:
+    (queue,) = [q for q in of_type(made[case], "aws_sqs_queue") if q["name"].endswith("-requests")]
+    (function,) = [
+        f for f in of_type(made[case], "aws_lambda_function") if f["function_name"].endswith("-enqueue")
+    ]
+
+    assert queue["visibility_timeout_seconds"] == 6 * function["timeout"]
+
+
+@in_each_case
+def test_nothing_personal_lies_unencrypted_unprotected_or_for_ever(made: Made, case: str) -> None:
     for table in of_type(made[case], "aws_dynamodb_table"):
         assert table["server_side_encryption"][0]["enabled"]
         assert table["point_in_time_recovery"][0]["enabled"]
         assert table["deletion_protection_enabled"]
     (pool,) = of_type(made[case], "aws_cognito_user_pool")
     assert pool["deletion_protection"] == "ACTIVE"
-    (queue,) = of_type(made[case], "aws_sqs_queue")
-    assert queue["sqs_managed_sse_enabled"] is True or queue["kms_master_key_id"]
+    for queue in of_type(made[case], "aws_sqs_queue"):
+        assert queue["sqs_managed_sse_enabled"] is True or queue["kms_master_key_id"]
     assert {group["retention_in_days"] for group in of_type(made[case], "aws_cloudwatch_log_group")} == {30}
 
 
@@ -212,11 +450,18 @@ def allowed(policy: Json) -> Permissions:
             for variable, values in variables.items()
             for value in values
         ]
-        for action in statement["Action"]:
-            for resource in statement["Resource"]:
-                assert resource.startswith("arn:aws:"), "each resource is named"
-                _, _, service, _, _, name = resource.split(":", 5)
-                found |= {(action, f"{service}:{name}", *([c] if c else [])) for c in conditions or [""]}
+        excepted = [f"everything but {resource}" for resource in statement.get("NotResource", [])]
+        named = []
+        for resource in statement.get("Resource", []):
+            assert resource.startswith("arn:aws:"), "each resource is named"
+            _, _, service, _, _, name = resource.split(":", 5)
+            named.append(f"{service}:{name}")
+        found |= {
+            (action, resource, *([condition] if condition else []))
+            for action in statement["Action"]
+            for resource in named + excepted
+            for condition in conditions or [""]
+        }
     return found
 
 
@@ -225,11 +470,19 @@ def only_statement(policy: str) -> Json:
     return dict(statement)
 
 
+def policy_of(resources: list[Json], kind: str, arn: str) -> Json:
+    """The one statement of a resource's policy."""
+    (policy,) = [policy for policy in of_type(resources, kind) if policy["arn"] == arn]
+    return only_statement(policy["policy"])
+
+
+def environments(resources: list[Json]) -> dict[str, dict[str, str]]:
+    """What each function is told."""
+    return {
+        function["function_name"].removeprefix("registration-"): function["environment"][0]["variables"]
+        for function in of_type(resources, "aws_lambda_function")
+    }
+
+
 def of_type(resources: list[Json], kind: str) -> list[Json]:
     return [resource["values"] for resource in resources if resource["type"] == kind]
-
-
-def resources_of(module: Json) -> Iterator[Json]:
-    yield from module.get("resources", [])
-    for child in module.get("child_modules", []):
-        yield from resources_of(child)

@@ -1,4 +1,8 @@
-"""A bad value is refused at plan time, with a sentence that says what to do."""
+"""A bad value is refused at plan time, with a sentence that says what to do.
+
+The checks look at variables alone: those are planned by themselves, without the provider, which takes seconds
+to load.
+"""
 
 import shutil
 from pathlib import Path
@@ -9,12 +13,17 @@ import pytest
 from scripts import environment
 from scripts.environment import TERRAFORM
 from scripts.terraform import Terraform, TerraformError
-from tests.terraform.conftest import OFFLINE, UNREACHABLE
+from tests.terraform.conftest import MODULES, UNREACHABLE
 
 LOG_DAYS = "Set log_retention_days to a value that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120,"
 PREFIX = "Give name_prefix as 3 to 24 lower-case letters, digits or hyphens"
 LENGTH = "Set password_minimum_length to 8 to 99"
 RUNTIME = "Set lambda_runtime to python3.11 or later"
+ORIGINS = "Give api_cors_origins as origins in full, scheme and host and nothing behind"
+THROTTLE = "Set api_throttle.rate above 0 and api_throttle.burst to a whole number of at least 1"
+RATES = 'Give channel_rates a rate for each of "Email", "SMS" and "Push", and for nothing else.'
+PUSH = "Give push_application_arns as platform and ARN of an SNS platform application of that platform"
+CATEGORY = {"name": "Orders", "description": "What became of them."}
 ELSEWHERE = "arn:aws:ses:us-east-1:000000000000:identity/example.com"
 
 # Plans of the root module: variable → (a bad value, the sentences). Terraform names every bad variable of a
@@ -25,7 +34,18 @@ PLANS: list[dict[str, tuple[Any, list[str]]]] = [
             ["1234"],
             ["Give allowed_account_ids as account ids of 12 digits, in quotes."],
         ),
+        "api_cors_origins": (["*"], [ORIGINS, '"*" is refused: name the sites']),
+        "api_throttle": ({"rate": 0}, [THROTTLE]),
         "aws_region": ("Ireland", ["Give aws_region as the id of a region, for example eu-west-1."]),
+        "catalogue": (
+            {"categories": {"Orders": CATEGORY, "account": {"name": " ", "description": "Mine"}}},
+            [
+                "Give each key of catalogue.categories as 1 to 32 lower-case letters, digits or underscores",
+                'Give the category "account" of catalogue.categories another key',
+                "Give each of catalogue.categories a name and a description: people choose by them.",
+            ],
+        ),
+        "channel_rates": ({"Email": 10}, [RATES]),
         "lambda_architecture": ("riscv", ['Set lambda_architecture to "arm64" or "x86_64"']),
         "lambda_package_path": (
             "none.zip",
@@ -37,11 +57,31 @@ PLANS: list[dict[str, tuple[Any, list[str]]]] = [
         "password_minimum_length": (6, [LENGTH]),
     },
     {
+        "api_cors_origins": (["https://example.com/app"], [ORIGINS]),
+        "api_throttle": ({"burst": 0.5}, [THROTTLE]),
+        "catalogue": (
+            {
+                "categories": {
+                    "orders": CATEGORY | {"channels": ["Pigeon"], "good_for_hours": 2161},
+                    "news": CATEGORY | {"description": "é" * 1500},
+                }
+            },
+            [
+                'Choose the channels of each of catalogue.categories from "Email", "SMS" and "Push", each',
+                "Set good_for_hours of each of catalogue.categories to a whole number from 1 to 2160",
+                "as JSON they may take 3000 bytes, since Lambda lets",
+            ],
+        ),
+        "channel_rates": (
+            {"Email": 0, "SMS": 1, "Push": 1001},
+            ["Set each of channel_rates above 0 and to at most 1000 a second."],
+        ),
         "kms_key_arn": ("alias/aws/sns", ["Give kms_key_arn as the ARN of a key in aws_region"]),
         "lambda_runtime": ("nodejs22.x", [RUNTIME]),
         "log_retention_days": (0, [LOG_DAYS]),
         "name_prefix": ("Registration", [PREFIX]),
         "password_minimum_length": (100, [LENGTH]),
+        "push_application_arns": ({"GCM": "arn:aws:sns:eu-west-1:000000000000:app/APNS/shop"}, [PUSH]),
         "ses_identity": (
             {"arn": ELSEWHERE, "from_address": "Us <us@example.com>"},
             [
@@ -51,9 +91,15 @@ PLANS: list[dict[str, tuple[Any, list[str]]]] = [
         ),
     },
     {
+        "catalogue": (
+            {"categories": {"orders": CATEGORY | {"channels": ["SMS", "SMS"]}}},
+            ["Choose the channels of each of catalogue.categories"],
+        ),
+        "channel_rates": ({"Email": 1, "SMS": 1, "Push": 1, "Fax": 1}, [RATES]),
         "email_delivery": ("pigeon", ['Set email_delivery to "sns" or "ses".']),
         "log_retention_days": (31, [LOG_DAYS]),
         "name_prefix": ("ab", [PREFIX]),
+        "push_application_arns": ({"GCM": "arn:aws:sns:us-east-1:000000000000:app/GCM/shop"}, [PUSH]),
     },
     {
         "email_delivery": (
@@ -67,8 +113,11 @@ CASES = [(i, name, value, say) for i, plan in enumerate(PLANS) for name, (value,
 
 
 @pytest.fixture(scope="module")
-def refusals(root: Terraform, package: Path) -> list[str]:
+def refusals(tmp_path_factory: pytest.TempPathFactory, package: Path) -> list[str]:
     """What Terraform says to each of the plans."""
+    folder = tmp_path_factory.mktemp("bad-values")
+    shutil.copy(TERRAFORM / "variables.tf", folder)
+    root = Terraform(folder, environment.local(UNREACHABLE).variables)
     good = {"aws_region": "eu-west-1", "lambda_package_path": str(package)}
     return [refusal(root, good | {name: value for name, (value, _) in plan.items()}) for plan in PLANS]
 
@@ -79,7 +128,7 @@ def test_root(refusals: list[str], plan: int, name: str, value: object, sentence
         assert sentence in refusals[plan], f"{name} = {value!r}"
 
 
-MODULES = """
+CALLS = """
 module "role_without_statements" {
   source     = "./modules/iam"
   name       = "role"
@@ -110,6 +159,24 @@ module "role_with_a_reason" {
   statements = [{ sid = "All", actions = ["sns:ListTopics"], resources = ["*"], reason = "No resource." }]
 }
 
+module "role_with_a_reason_for_everything_but" {
+  source     = "./modules/iam"
+  name       = "role"
+  statements = [{ sid = "A", actions = ["sns:Publish"], not_resources = ["arn:*:sns:*:*:*"], reason = "No." }]
+}
+
+module "role_without_a_reason_for_everything_but" {
+  source     = "./modules/iam"
+  name       = "role"
+  statements = [{ sid = "All", actions = ["sns:Publish"], not_resources = ["arn:*:sns:*:*:*"] }]
+}
+
+module "role_without_resources" {
+  source     = "./modules/iam"
+  name       = "role"
+  statements = [{ sid = "All", actions = ["sns:Publish"] }]
+}
+
 module "topic_without_publishers" {
   source         = "./modules/sns"
   name_prefix    = "topic"
@@ -123,7 +190,9 @@ module "function" {
   log_retention_days = -1
   memory_mb          = 64
   package_path       = "none.zip"
+  asynchronous       = { failure_queue_arn = "https://sqs.eu-west-1.amazonaws.com/000000000000/failed" }
   timeout_seconds    = 901
+  queue              = { arn = "queue", batch_size = 11, batch_window_seconds = 0, maximum_concurrency = 1 }
   schedule           = { expression = "every minute" }
   stream             = { arn = "arn:aws:sqs:eu-west-1:000000000000:rows", maximum_retry_attempts = -1 }
 }
@@ -135,6 +204,47 @@ module "pool" {
   token_lifetimes         = { access_minutes = 1, refresh_days = 0 }
 }
 
+module "queues" {
+  source                     = "./modules/sqs"
+  name_prefix                = "a queue"
+  maximum_receives           = 0
+  visibility_timeout_seconds = 43201
+}
+
+module "key" {
+  source               = "./modules/signing_key"
+  name_prefix          = "key"
+  deletion_window_days = 6
+  signer_arns          = []
+  verifier_arns        = ["arn:aws:iam::000000000000:user/somebody"]
+}
+
+module "api" {
+  source        = "./modules/http_api"
+  name          = "api"
+  cors_origins  = ["http://example.com"]
+  function      = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:a", name = "a" }
+  jwt           = { audience = [], issuer = "pool" }
+  routes        = ["/nothing"]
+  throttle      = { rate = 0 }
+}
+
+module "api_with_bad_public_routes" {
+  source        = "./modules/http_api"
+  name          = "api"
+  function      = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:a", name = "a" }
+  jwt           = { audience = ["client"], issuer = "https://example.com" }
+  public_routes = ["ANY /all"]
+  routes        = ["GET /once"]
+}
+
+module "feedback" {
+  source                = "./modules/ses_feedback"
+  name_prefix           = "feedback"
+  configuration_set_arn = "set"
+  function              = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:a", name = "a" }
+}
+
 module "tables" {
   source      = "./modules/dynamodb"
   name_prefix = ""
@@ -143,7 +253,8 @@ module "tables" {
 """
 SENTENCES = [
     "Give at least one statement",
-    'Name the resource instead of "*". If the action has no resource to name, say so in the statement',
+    "Name at least one resource in each statement: in resources, or in not_resources, and not in both.",
+    'Name the resource instead of "*" or of not_resources. If the action has no resource to name, say so in',
     "Name each action in full, for example dynamodb:PutItem: wildcards are refused.",
     "Name at least one role in publisher_arns",
     "Give handler as package.module.function",
@@ -151,6 +262,10 @@ SENTENCES = [
     "Set memory_mb to a whole number from 128 to 10240.",
     "There is no file at package_path.",
     "Set timeout_seconds to a whole number from 1 to 900.",
+    "Give asynchronous.failure_queue_arn as the ARN of an SQS queue",
+    "Give queue.arn as the ARN of an SQS queue",
+    "Set queue.batch_window_seconds to at least 1 where queue.batch_size is above 10",
+    "Set queue.maximum_concurrency to 2 to 1000, or leave it null for no bound.",
     "Give schedule.expression as rate(…), cron(…) or at(…)",
     "Give stream.arn as the ARN of a DynamoDB stream",
     "Set stream.maximum_retry_attempts to 0 to 10000: without a bound, one bad record blocks its shard.",
@@ -158,6 +273,18 @@ SENTENCES = [
     "Set password_minimum_length to 8 to 99",
     "Set token_lifetimes.access_minutes and token_lifetimes.id_minutes to 5 to 1440",
     "Set token_lifetimes.refresh_days to 1 to 3650.",
+    "Set maximum_receives to 1 to 1000.",
+    "Set visibility_timeout_seconds to 1 to 43200",
+    "Set deletion_window_days to 7 to 30",
+    "Give signer_arns as ARNs of IAM roles",
+    "Give verifier_arns as ARNs of IAM roles",
+    "Give cors_origins as origins in full",
+    "Name at least one app client in jwt.audience",
+    "Give jwt.issuer as a URL",
+    "Give each of public_routes as a method and a path",
+    "Give each of routes as a method and a path",
+    "Set throttle.rate above 0 and throttle.burst to a whole number of at least 1",
+    "Give configuration_set_arn as the ARN of an SES configuration set",
     "Give name_prefix as 1 to 64 letters, digits, dots, hyphens or underscores.",
     "Give kms_key_arn as the ARN of a key",
 ]
@@ -167,10 +294,10 @@ SENTENCES = [
 def module_refusal(tmp_path_factory: pytest.TempPathFactory) -> str:
     """What Terraform says to bad inputs of the modules, all at once."""
     folder = tmp_path_factory.mktemp("bad-inputs")
-    shutil.copytree(TERRAFORM / "modules", folder / "modules")
-    shutil.copy(TERRAFORM / ".terraform.lock.hcl", folder)
-    (folder / "main.tf").write_text(MODULES + OFFLINE)
-    (folder / "region_override.tf").write_text('provider "aws" {\n  region = "eu-west-1"\n}\n')
+    for module in MODULES:
+        (folder / "modules" / module).mkdir(parents=True)
+        shutil.copy(TERRAFORM / "modules" / module / "variables.tf", folder / "modules" / module)
+    (folder / "main.tf").write_text(CALLS)
     terraform = Terraform(folder, environment.local(UNREACHABLE).variables)
     terraform.init()
     return refusal(terraform, {})
@@ -181,9 +308,10 @@ def test_modules(module_refusal: str, sentence: str) -> None:
     assert sentence in module_refusal
 
 
-def test_a_wildcard_resource_needs_a_reason(module_refusal: str) -> None:
+def test_a_resource_that_is_not_named_needs_a_reason(module_refusal: str) -> None:
     assert "role_with_a_wildcard_resource" in module_refusal
     assert "role_with_an_empty_reason" in module_refusal
+    assert "role_without_a_reason_for_everything_but" in module_refusal
     assert "role_with_a_reason" not in module_refusal
 
 

@@ -16,8 +16,9 @@ from notifications.registration import Person
 
 USERS = "UserPreferences"
 NOTIFICATIONS = "Notifications"
-ADA = Person(user_id="ada", sub="5f0c6f3e-ada", email="ada@example.com")
-BOB = Person(user_id="bob", sub="77aa1b2c-bob", email="bob@example.com")
+RATES = "ChannelRates"
+ADA = Person(user_id="ada", sub="5f0c6f3e-ada", email="ada@example.com", email_verified=True)
+BOB = Person(user_id="bob", sub="77aa1b2c-bob", email="bob@example.com", email_verified=True)
 
 
 class Clock:
@@ -38,8 +39,14 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def session() -> boto3.Session:
+    """One for all tests: a new one reads the descriptions of the services again, for a tenth of a second."""
+    return boto3.Session("test", "test", region_name="eu-west-1")
+
+
 @pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch, session: boto3.Session) -> Iterator[None]:
     """Nothing in these tests can reach an AWS, real or emulated."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test",
@@ -50,16 +57,17 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
         yield
 
 
 class Tables:
-    """Both tables, as the functions' Terraform makes them, and their rows as plain values."""
+    """The tables, as the functions' Terraform makes them, and their rows as plain values."""
 
     def __init__(self) -> None:
         make: Any = boto3.client
         self.client = make("dynamodb")
-        keys = {"UserID": "S", "NotificationID": "S", "DueShard": "S", "DueAt": "N"}
+        keys = {"UserID": "S", "NotificationID": "S", "Channel": "S", "DueShard": "S", "DueAt": "N"}
 
         def table(name: str, key: str, **more: Any) -> None:
             used = {key, *(k["AttributeName"] for i in more.values() for x in i for k in x["KeySchema"])}
@@ -84,6 +92,7 @@ class Tables:
             }
         ]
         table(USERS, "UserID")
+        table(RATES, "Channel")
         table(NOTIFICATIONS, "NotificationID", GlobalSecondaryIndexes=due)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
@@ -142,7 +151,7 @@ def sign_up_event(person: Person = ADA, source: str = "PostConfirmation_ConfirmS
             "userAttributes": {
                 "sub": person.sub,
                 "email": person.email,
-                "email_verified": "true",
+                "email_verified": str(person.email_verified).lower(),
                 "cognito:user_status": "CONFIRMED",
             }
         },

@@ -21,15 +21,19 @@ from .conftest import ADA, BOB, NOTIFICATIONS, USERS, Tables
 ENVIRONMENT = {
     "USER_TABLE": USERS,
     "NOTIFICATION_TABLE": NOTIFICATIONS,
+    "CATALOGUE": '{"account": {"channels": [], "critical": true, "good_for_hours": 96}}',
+    "RATE_TABLE": "ChannelRates",
     "EMAIL_DELIVERY": "ses",
     "EMAIL_FROM": "us@example.com",
+    "API_ENDPOINT": "http://127.0.0.1/api",
+    "TOKEN_KEY_ARN": "arn:aws:kms:eu-west-1:123456789012:key/1",
 }
 CONTEXT = SimpleNamespace(
     function_name="f",
     memory_limit_in_mb=128,
     invoked_function_arn="arn",
     aws_request_id="1",
-    get_remaining_time_in_millis=lambda: 120_000,
+    get_remaining_time_in_millis=lambda: 180_000,
 )
 OUT_OF_TIME = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: 1_000})
 
@@ -39,7 +43,7 @@ def mails(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Where mails go, instead of by SES."""
     sent: list[str] = []
 
-    def send(_self: object, user: Any, _message: object) -> Outcome:
+    def send(_self: object, user: Any, _target: object, _message: object) -> Outcome:
         sent.append(user.email)
         return Outcome(State.SENT, message_id="1")
 

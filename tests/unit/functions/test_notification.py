@@ -11,6 +11,7 @@ from notifications.notification import (
     EPOCH,
     HISTORY,
     LEASE,
+    MAKE_WAY,
     MAX_ATTEMPTS,
     OPT_IN_POLL_MAX,
     OPT_IN_POLL_MIN,
@@ -23,7 +24,7 @@ from notifications.notification import (
     due_shard,
     next_due,
 )
-from notifications.registration import WELCOME_IS_GOOD_FOR, welcome_of
+from notifications.registration import welcome_of
 
 from .conftest import ADA
 
@@ -57,7 +58,7 @@ def test_a_row_is_read_as_it_was_written(notification: Notification) -> None:
 @given(notifications, st.data())
 def test_a_row_that_lacks_something_names_it(notification: Notification, data: st.DataObject) -> None:
     row = notification.to_row()
-    name = data.draw(st.sampled_from(sorted(set(row) - {"DueShard", "ExpiresAt"})))
+    name = data.draw(st.sampled_from(sorted(set(row) - {"DueShard", "ExpiresAt", "Results"})))
     wrong = data.draw(st.sampled_from([NOTHING, None, [], float("nan"), 10**30]))
     del row[name]
     if (
@@ -71,10 +72,17 @@ def test_a_row_that_lacks_something_names_it(notification: Notification, data: s
 
 
 @given(notifications)
-def test_history_outlives_what_still_waits(notification: Notification) -> None:
-    assert HISTORY > WELCOME_IS_GOOD_FOR
+def test_the_log_outlives_what_still_waits(notification: Notification) -> None:
     expires = datetime.fromtimestamp(notification.to_row()["ExpiresAt"], tz=UTC)
-    assert timedelta() <= notification.created_at + HISTORY - expires < timedelta(seconds=1)
+    assert timedelta() <= notification.good_until + HISTORY - expires < timedelta(seconds=1)
+
+
+@given(notifications, moments, st.none() | moments)
+def test_what_is_put_off_is_looked_at_when_it_is_over_at_the_latest(
+    notification: Notification, now: datetime, again: datetime | None
+) -> None:
+    due = next_due(notification, Outcome(State.DEFERRED, again=again), now)
+    assert due == min(again or now + MAKE_WAY, notification.good_until)
 
 
 @given(notifications, st.sampled_from([state for state in State if state.final]), moments)

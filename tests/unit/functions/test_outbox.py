@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from notifications.notification import DUE_SHARDS, LEASE, STREAM_GRACE, Outcome, State, milliseconds
-from notifications.outbox import Claim, Due, Outbox
+from notifications.outbox import Cancelled, Claim, Due, Outbox, due_by_hand
 from notifications.registration import Registry, welcome_of
+from notifications.rows import marshal
 
 from .conftest import ADA, BOB, NOTIFICATIONS, USERS, Clock, Tables
 
@@ -21,11 +22,11 @@ def outbox(tables: Tables, clock: Clock) -> Outbox:
 
 def due_of(tables: Tables) -> Due:
     row = tables.the_notification()
-    return Due(row["NotificationID"], row.get("DueAt"))
+    return due_by_hand(row["NotificationID"], row.get("DueAt"))
 
 
 def all_due(outbox: Outbox, clock: Clock) -> list[Due]:
-    return [due for shard in range(DUE_SHARDS) for due in outbox.due(shard, clock.now)]
+    return [due for shard in range(DUE_SHARDS) for due in outbox.due(str(shard), clock.now)]
 
 
 def claimed(outbox: Outbox, tables: Tables, clock: Clock) -> Claim:
@@ -73,7 +74,7 @@ def test_a_lease_that_would_end_when_the_row_was_due_still_keeps_others_out(
 @pytest.mark.parametrize("state", [state for state in State if state.final])
 def test_a_final_row_is_never_due_again(outbox: Outbox, tables: Tables, clock: Clock, state: State) -> None:
     due = due_of(tables)
-    assert outbox.record(claimed(outbox, tables, clock), Outcome(state), "Email", clock.now, None)
+    assert outbox.record(claimed(outbox, tables, clock), Outcome(state), {}, clock.now, None)
     clock.forward(days=1)
     assert all_due(outbox, clock) == []
     assert outbox.claim(due, clock.now) is None
@@ -86,22 +87,58 @@ def test_a_worker_whose_lease_has_passed_on_overwrites_nothing(
     slow = claimed(outbox, tables, clock)
     clock.now += LEASE
     quick = claimed(outbox, tables, clock)
-    assert outbox.record(quick, Outcome(State.SENT, message_id="1"), "Email", clock.now, None)
-    assert not outbox.record(slow, GIVEN_UP, "Email", clock.now, None)
+    assert outbox.record(quick, Outcome(State.SENT, message_id="1"), {}, clock.now, None)
+    assert not outbox.record(slow, GIVEN_UP, {}, clock.now, None)
     assert tables.the_notification()["State"] == State.SENT
 
 
-def test_what_was_done_is_written_by_channel(outbox: Outbox, tables: Tables, clock: Clock) -> None:
-    outbox.record(
-        claimed(outbox, tables, clock), Outcome(State.SENT, message_id="1"), "Email", clock.now, None
-    )
-    result = tables.the_notification()["Results"]["Email"]
-    assert (result["State"], result["MessageID"]) == ("SENT", "1")
+def test_what_was_done_is_written_by_target_and_what_was_there_stays(
+    outbox: Outbox, tables: Tables, clock: Clock
+) -> None:
+    claim = claimed(outbox, tables, clock)
+    sent = Outcome(State.SENT, message_id="1")
+    assert outbox.note(claim, "Push:1", sent, clock.now)
+    assert outbox.record(claim, sent, {"Email": GIVEN_UP}, clock.now, None)
+    results = tables.the_notification()["Results"]
+    assert {key: result["State"] for key, result in results.items()} == {"Push:1": "SENT", "Email": "FAILED"}
+    assert results["Push:1"]["MessageID"] == "1"
+
+
+def test_what_is_noted_keeps_the_row(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    claim = claimed(outbox, tables, clock)
+    outbox.note(claim, "SMS", Outcome(State.SENT), clock.now)
+    assert tables.the_notification()["DueAt"] == claim.lease
+
+
+def test_what_has_not_been_sent_can_be_cancelled(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    due = due_of(tables)
+    assert outbox.cancel(due.notification_id, clock.now) is Cancelled.DONE
+    assert tables.the_notification()["State"] == "CANCELLED"
+    assert outbox.claim(due, clock.now) is None
+    assert outbox.cancel(due.notification_id, clock.now) is Cancelled.OVER
+    assert outbox.cancel("no such", clock.now) is Cancelled.UNKNOWN
+
+
+def test_what_a_worker_holds_can_be_cancelled_only_after_its_lease(
+    outbox: Outbox, tables: Tables, clock: Clock
+) -> None:
+    claim = claimed(outbox, tables, clock)
+    assert outbox.cancel(claim.notification_id, clock.now) is Cancelled.HELD
+    clock.now += LEASE + timedelta(seconds=1)
+    assert outbox.cancel(claim.notification_id, clock.now) is Cancelled.DONE
+    assert not outbox.record(claim, Outcome(State.SENT), {}, clock.now, None)
+
+
+def test_what_was_put_off_can_be_cancelled(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    claim = claimed(outbox, tables, clock)
+    later = clock.now + timedelta(hours=1)
+    outbox.record(claim, Outcome(State.DEFERRED), {}, clock.now, later)
+    assert outbox.cancel(claim.notification_id, clock.now) is Cancelled.DONE
 
 
 def test_waiting_for_an_opt_in_is_no_attempt(outbox: Outbox, tables: Tables, clock: Clock) -> None:
     again = clock.now + timedelta(minutes=1)
-    outbox.record(claimed(outbox, tables, clock), Outcome(State.WAITING_OPT_IN), "Email", clock.now, again)
+    outbox.record(claimed(outbox, tables, clock), Outcome(State.WAITING_OPT_IN), {}, clock.now, again)
     row = tables.the_notification()
     assert (row["Attempts"], row["DueAt"]) == (0, milliseconds(again))
 
@@ -109,7 +146,7 @@ def test_waiting_for_an_opt_in_is_no_attempt(outbox: Outbox, tables: Tables, clo
 def test_a_row_without_what_makes_it_due_is_taken_once(outbox: Outbox, tables: Tables, clock: Clock) -> None:
     row = welcome_of(BOB, clock.now).to_row()
     put(tables, {name: row[name] for name in row if name not in ("DueAt", "DueShard")})
-    due = Due(row["NotificationID"], None)
+    due = due_by_hand(row["NotificationID"], None)
     assert outbox.claim(due, clock.now)
     assert outbox.claim(due, clock.now) is None
 
@@ -129,13 +166,8 @@ def test_more_rows_than_a_page_are_all_found(tables: Tables, clock: Clock) -> No
     for n in range(250):
         put(tables, {**welcome_of(replace(ADA, sub=str(n)), clock.now).to_row(), "DueShard": "0"})
     clock.now += STREAM_GRACE
-    assert len(list(outbox.due(0, clock.now))) == 250
+    assert len(list(outbox.due("0", clock.now))) == 250
 
 
 def put(tables: Tables, row: dict[str, object]) -> None:
-    from boto3.dynamodb.types import TypeSerializer
-
-    serialize = TypeSerializer().serialize
-    tables.client.put_item(
-        TableName=NOTIFICATIONS, Item={name: serialize(value) for name, value in row.items()}
-    )
+    tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(row))

@@ -23,7 +23,7 @@ from notifications.registration import (
     person_of,
 )
 
-from .conftest import ADA, BOB, NOTIFICATIONS, USERS, Tables, sign_up_event
+from .conftest import ADA, BOB, NOTIFICATIONS, RATES, USERS, Tables, sign_up_event
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 names = st.text(min_size=1, max_size=128).filter(str.strip)
@@ -61,6 +61,7 @@ def test_confirmed_sign_up_stores_record_and_welcome(trigger: ModuleType, tables
     assert record == {
         "UserID": "ada",
         "Email": "ada@example.com",
+        "EmailVerified": True,
         "NotificationPreference": "Email",
         "Sub": ADA.sub,
     }
@@ -144,7 +145,7 @@ def test_events_in_any_order_and_number_store_each_person_once(order: list[Perso
         registry.register(person, NOW)
     assert sorted(row["UserID"] for row in tables.users) == sorted({person.user_id for person in order})
     assert len(tables.notifications) == len(set(order))
-    for table in (USERS, NOTIFICATIONS):
+    for table in (USERS, NOTIFICATIONS, RATES):
         tables.client.delete_table(TableName=table)
 
 

@@ -10,6 +10,10 @@ from notifications.settings import DeliverySettings, Settings, SettingsError
 COMPLETE = {
     "USER_TABLE": "users",
     "NOTIFICATION_TABLE": "notifications",
+    "CATALOGUE": "{}",
+    "RATE_TABLE": "rates",
+    "API_ENDPOINT": "http://127.0.0.1",
+    "TOKEN_KEY_ARN": "arn",
     "EMAIL_DELIVERY": "sns",
     "NOTIFICATION_TOPIC_ARN": "arn",
 }
@@ -41,7 +45,10 @@ def test_ses_needs_a_sender() -> None:
         DeliverySettings.load({**COMPLETE, "EMAIL_DELIVERY": "ses"})
 
 
-@pytest.mark.parametrize("function", ["post_confirmation", "deliver", "sweep"])
+@pytest.mark.parametrize(
+    "function",
+    ["api", "broadcast", "deliver", "enqueue", "erase", "feedback", "post_confirmation", "sweep"],
+)
 def test_a_function_does_not_start_without_its_settings(
     function: str, load_handler: Callable[..., ModuleType]
 ) -> None:

@@ -300,6 +300,15 @@ def test_a_setting_is_that_of_the_environment_or_the_default(configuration: Path
     assert dev.region == "eu-west-3"
 
 
+def test_a_setting_of_a_later_file_counts(configuration: Path) -> None:
+    dev = environment.remote("dev", {})
+    for name, region in {"catalogue": "eu-west-2", "zone": "eu-west-3"}.items():
+        (dev.folder / f"{name}.tfvars").write_text(f'aws_region = "{region}"\nlambda_runtime = "{name}"\n')
+    assert [file.stem for file in dev.var_files] == ["terraform", "catalogue", "zone"]
+    assert (dev.region, dev.setting("lambda_runtime")) == ("eu-west-3", "zone")
+    assert dev.setting("name_prefix") == "some-dev"
+
+
 @pytest.mark.parametrize("name", environment.names())
 def test_every_environment_has_the_settings_that_the_scripts_need(name: str) -> None:
     found = environment.Environment(name, {}, None)

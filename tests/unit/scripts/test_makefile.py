@@ -12,7 +12,7 @@ PHONY = sorted(
     set(re.findall(r"^\.PHONY:((?:.*\\\n)*.*)", MAKEFILE, re.MULTILINE)[0].replace("\\", "").split())
 )
 ISSUED = {  # what people are told to type
-    *("demo", "deploy", "plan", "outputs", "destroy", "package", "lint", "fmt", "clean"),
+    *("demo", "deploy", "plan", "outputs", "destroy", "package", "preview", "lint", "fmt", "clean"),
     *("test", "test-unit", "test-terraform", "test-integration", "local-up", "local-status", "local-down"),
 }
 

@@ -13,6 +13,7 @@ import click
 import pytest
 
 from scripts import package
+from scripts.catalogue import EXAMPLES
 from scripts.environment import ROOT
 
 HANDLERS = sorted(path.stem for path in (package.SOURCE / "notifications/handlers").glob("[!_]*.py"))
@@ -21,10 +22,11 @@ RUNTIME = {"boto3", "botocore", "certifi", "dateutil", "s3transfer", "six", "url
 BUILD = """
 import os, sys
 from pathlib import Path
-target, source, umask = sys.argv[1:]
+target, source, umask, architecture = sys.argv[1:]
 os.umask(int(umask, 8))
 from scripts import package
-print(package.build(Path(target), source=Path(source)))
+templates = Path(source) / "../templates"
+print(package.build(Path(target), source=Path(source), templates=templates, architecture=architecture))
 """
 IMPORT = """
 import importlib, json, sys
@@ -35,24 +37,57 @@ print(json.dumps({n: getattr(m, "__file__", None) for n, m in top.items() if n !
 """
 
 
+RENDER = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import datetime, markupsafe, zoneinfo
+from notifications.templates import Templates
+zoneinfo.reset_tzpath(to=())
+templates = Templates.load()
+welcome = templates.render("welcome", "Email", {"user": "a<b"})
+shop = templates.render("shipping", "SMS", {"order": 1, "carrier": "us", "arrives": "soon", "link": "x"})
+noon = datetime.datetime(2026, 7, 1, 12, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))
+print(json.dumps({
+    "welcome": welcome.text, "html": welcome.html, "shop": shop.text, "noon": noon.isoformat(),
+    "escape": markupsafe._escape_inner.__module__, "zones": len(zoneinfo.available_timezones()),
+}))
+"""
+
+
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The package, built from copies that differ in all that must not matter, at the same time."""
     top = tmp_path_factory.mktemp("twins")
     sources = [(package.SOURCE / "requirements.txt")]
-    sources += [p for p in (package.SOURCE / "notifications").rglob("*.py") if p.is_file()]
-    content = {path.relative_to(package.SOURCE): path.read_bytes() for path in sorted(sources)}
+    sources += [
+        path
+        for path in (package.SOURCE / "notifications").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    content = {Path("source") / p.relative_to(package.SOURCE): p.read_bytes() for p in sorted(sources)}
+    shop = EXAMPLES / "shop"
+    content |= {p.relative_to(shop): p.read_bytes() for p in sorted(shop.rglob("*")) if p.is_file()}
 
-    def build(name: str, files: Iterable[Path], mode: int, umask: str, zone: str, when: int) -> Any:
+    def build(
+        name: str, files: Iterable[Path], mode: int, umask: str, zone: str, when: int, architecture: str
+    ) -> Any:
         source = top / name / "source"
         for file in files:
-            path = source / file
+            path = top / name / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content[file])
             path.chmod(mode)
             os.utime(path, (when, when))
         return subprocess.Popen(
-            [sys.executable, "-c", BUILD, str(top / name / "build/lambda.zip"), str(source), umask],
+            [
+                sys.executable,
+                "-c",
+                BUILD,
+                str(top / name / "build/lambda.zip"),
+                str(source),
+                umask,
+                architecture,
+            ],
             cwd=ROOT,
             env=dict(os.environ) | {"TZ": zone, "PYTHONHASHSEED": str(when % 1000)},
             stdout=subprocess.PIPE,
@@ -64,14 +99,23 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"compiled")
     builds = [
-        build("a", content, 0o644, "022", "UTC-14", 1_000_000_000),
-        build("b longer name", reversed(content), 0o700, "077", "UTC+11", 1_700_000_001),
+        build("a", content, 0o644, "022", "UTC-14", 1_000_000_000, "arm64"),
+        build("b longer name", reversed(content), 0o700, "077", "UTC+11", 1_700_000_001, "x86_64"),
     ]
     for running in builds:
         out, err = running.communicate(timeout=60)
         assert running.returncode == 0, err
         assert re.fullmatch(r"[0-9a-f]{64}\n", out)
     return [top / name / "build/lambda.zip" for name in ("a", "b longer name")]
+
+
+@pytest.fixture(scope="module")
+def unpacked(twins: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as Lambda runs it."""
+    folder = tmp_path_factory.mktemp("task")
+    with zipfile.ZipFile(twins[0]) as file:
+        file.extractall(folder)
+    return folder
 
 
 @pytest.fixture
@@ -83,7 +127,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             into,
             *("dependency/__init__.py", "dependency/__pycache__/x.pyc", "dependency-1.dist-info/METADATA"),
             *(f"dependency-1.dist-info/{name}" for name in package.LEFT_OUT),
-            "bin/dependency",
+            *("bin/dependency", "dependency/_fast.so", "dependency/_fast.c", "dependency/zone.tab"),
         )
 
     monkeypatch.setattr(package, "_vendor", vendor)
@@ -108,7 +152,9 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_folder_umask_time_zone_times_modes_and_file_order_leave_no_trace(twins: list[Path]) -> None:
+def test_folder_umask_time_zone_times_modes_file_order_and_architecture_leave_no_trace(
+    twins: list[Path],
+) -> None:
     assert sha256(twins[0]) == sha256(twins[1])
 
 
@@ -132,18 +178,27 @@ def test_every_entry_has_the_same_time_mode_and_system_and_is_stored(twins: list
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_a_handler_imports_from_the_package_alone(twins: list[Path], handler: str, tmp_path: Path) -> None:
+def test_a_handler_imports_from_the_package_alone(unpacked: Path, handler: str, tmp_path: Path) -> None:
     settings = {
+        "API_ENDPOINT": "https://api.example.com",
         "AWS_DEFAULT_REGION": "eu-west-1",
+        "CATALOGUE": "{}",
+        "CHANNEL_RATES": '{"Email": 10, "SMS": 10, "Push": 100}',
         "EMAIL_DELIVERY": "sns",
         "NOTIFICATION_TABLE": "notifications",
         "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:topic",
         "POWERTOOLS_METRICS_NAMESPACE": "test",
         "POWERTOOLS_SERVICE_NAME": handler,
+        "PUSH_APPLICATIONS": "{}",
+        "RATE_TABLE": "rates",
+        "REFUSED_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/refused",
+        "TOKEN_KEY_ARN": "arn:aws:kms:eu-west-1:123456789012:key/1",
+        "USER_POOL_CLIENT_ID": "client",
+        "USER_POOL_ID": "eu-west-1_pool",
         "USER_TABLE": "users",
     }
     done = subprocess.run(
-        [sys.executable, "-I", "-c", IMPORT, str(twins[0]), f"notifications.handlers.{handler}"],
+        [sys.executable, "-I", "-c", IMPORT, str(unpacked), f"notifications.handlers.{handler}"],
         cwd=tmp_path,
         env=settings,
         capture_output=True,
@@ -154,7 +209,7 @@ def test_a_handler_imports_from_the_package_alone(twins: list[Path], handler: st
     elsewhere = {
         name
         for name, file in json.loads(done.stdout).items()
-        if file and not file.startswith(f"{twins[0]}/") and not name.startswith("_")
+        if file and not file.startswith(f"{unpacked}/") and not name.startswith("_")
     }
     assert elsewhere <= RUNTIME
     assert handler == "post_confirmation" or "aws_lambda_powertools" in done.stdout
@@ -162,7 +217,8 @@ def test_a_handler_imports_from_the_package_alone(twins: list[Path], handler: st
 
 def test_nothing_of_the_build_is_in_the_package(twins: list[Path]) -> None:
     unwanted = (
-        r"(^|/)(__pycache__|bin|tests?|RECORD|INSTALLER|REQUESTED|direct_url\.json)(/|$)|\.(pyc|so|pth)$"
+        r"(^|/)(__pycache__|bin|tests?|RECORD|INSTALLER|REQUESTED|WHEEL|direct_url\.json)(/|$)"
+        r"|\.(pyc|so|pth|js)$"
     )
     assert [name for name in names(twins[0]) if re.search(unwanted, name)] == []
 
@@ -182,6 +238,30 @@ def test_only_our_package_and_its_dependencies_are_packed(source: Path, tmp_path
         "notifications/__init__.py",
         "notifications/a/b.py",
     ]
+
+
+def test_the_teams_texts_are_at_the_top_and_nothing_else_of_their_folder(
+    source: Path, tmp_path: Path
+) -> None:
+    write(tmp_path / "team", "orders/sms.txt", "orders/sample.json", "orders/sms.txt~", "a.html", ".DS_Store")
+    without = package.build(tmp_path / "lambda.zip", source=source)
+    assert package.build(tmp_path / "lambda.zip", source=source, templates=tmp_path / "team") != without
+    assert names(tmp_path / "lambda.zip")[-2:] == ["templates/a.html", "templates/orders/sms.txt"]
+
+
+def test_messages_are_made_from_the_package_alone(unpacked: Path) -> None:
+    """With no compiled module, and with the time zones that it brings."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", RENDER, str(unpacked)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["welcome"] == "Hello a<b, your account has been successfully created!"
+    assert said["shop"] == "Your order 1 is on its way with us and should arrive soon. Follow it: x"
+    assert "Hello a&lt;b," in said["html"]
+    assert said["escape"] == "markupsafe._native"
+    assert said["zones"] > 400
+    assert said["noon"] == "2026-07-01T12:00:00+02:00"
 
 
 def test_an_unchanged_rebuild_leaves_the_file_untouched(source: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from scripts.person import (
     Mailbox,
     NotSeenError,
     Person,
+    Push,
     wait_for,
 )
 
@@ -27,6 +28,7 @@ class Messages:
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
+        self.phones: dict[str, list[dict[str, Any]]] = {}
         self.followed: list[str] = []
 
     def deliver(self, to: str, subject: str, text: str = "") -> None:
@@ -37,6 +39,8 @@ class Messages:
         request = httpx.Request("GET", url)
         if url.endswith("/_ministack/ses/messages"):
             return httpx.Response(200, json={"messages": {"000000000000": self.messages}}, request=request)
+        if url.endswith("/_ministack/sns/sms-messages"):
+            return httpx.Response(200, json={"sms_messages": self.phones}, request=request)
         self.followed.append(url)
         return httpx.Response(404 if "expired" in url else 200, request=request)
 
@@ -76,6 +80,43 @@ def test_waiting_lasts_as_long_as_was_said_and_no_longer(monkeypatch: pytest.Mon
     with pytest.raises(NotSeenError, match="within 10 s"):
         wait_for("it", lambda: None, within=10, every=1)
     assert 10 < now[0] - 100 <= 11
+
+
+def test_a_mail_shows_its_html_headers_and_tags(mail: Messages) -> None:
+    mail.deliver(ADA.email, WELCOME)
+    mail.messages[0] |= {
+        "BodyHtml": "<p>Hello</p>",
+        "Headers": [{"Name": "List-Unsubscribe", "Value": "<https://example.com/>"}],
+        "EmailTags": [{"Name": "notification", "Value": "a"}],
+    }
+    mail.deliver(ADA.email, CONFIRMATION)
+    mail.messages[1]["BodyHtml"] = None
+    first, second = Mailbox("http://127.0.0.1:4566").of(ADA.email)
+    assert first.html == "<p>Hello</p>"
+    assert (first.headers, first.tags) == (
+        {"List-Unsubscribe": "<https://example.com/>"},
+        {"notification": "a"},
+    )
+    assert (second.html, second.headers, second.tags) == ("", {}, {})
+
+
+def test_texts_and_pushes_are_those_of_one_number_and_one_device(mail: Messages) -> None:
+    arn = "arn:aws:sns:us-east-1:000000000000:endpoint/GCM/shop/1"
+    mail.phones = {
+        "+491701234567": [{"Message": "first"}, {"Message": "second"}],
+        "+491701234568": [{"Message": "another"}],
+        arn: [{"TargetArn": arn, "Token": "token", "Message": "hello"}],
+        f"{arn}2": [{"TargetArn": f"{arn}2", "Token": "other", "Message": "no"}],
+    }
+    mailbox = Mailbox("http://127.0.0.1:4566")
+    assert mailbox.texts("+491701234567") == ["first", "second"]
+    assert mailbox.wait_text("+491701234567", count=2) == "second"
+    assert mailbox.texts("+491701234569") == []
+    assert mailbox.pushes("token") == [mailbox.wait_push("token")] == [Push(arn, "token", "hello")]
+    with pytest.raises(NotSeenError, match="an SMS was not seen"):
+        mailbox.wait_text("+491701234567", within=0, count=3)
+    with pytest.raises(NotSeenError, match="a push message was not seen"):
+        mailbox.wait_push("none", within=0)
 
 
 def test_mail_is_that_of_one_address_and_subject(mail: Messages) -> None:

@@ -176,6 +176,17 @@ def test_just_the_plan_that_was_shown_is_applied(
     assert ("-destroy" in planned) is (command == "destroy")
 
 
+def test_every_file_of_values_is_used_terraform_tfvars_first(
+    terraform: FakeTerraform, configuration: Path
+) -> None:
+    folder = configuration / "environments/dev"
+    (folder / "catalogue.tfvars").write_text("")
+    (folder / "zones.tfvars").write_text("")
+    stack.Stack(environment.remote("dev").activate()).plan()
+    names = ["terraform.tfvars", "catalogue.tfvars", "zones.tfvars"]
+    assert terraform.call["variable_files"] == [str(folder / name) for name in names]
+
+
 @pytest.mark.parametrize(("command", "said"), [("deploy", "Nothing to change"), ("destroy", "Nothing is")])
 def test_where_nothing_changes_nothing_is_asked_or_applied(
     terraform: FakeTerraform, command: str, said: str
@@ -247,7 +258,23 @@ def test_the_package_is_built_as_the_environment_wants_it(
     dev = environment.ENVIRONMENTS / "dev/terraform.tfvars"
     dev.write_text('lambda_architecture = "x86_64"\nlambda_runtime = "python3.12"\n')
     assert run("package", "--env", "dev").output == "build/lambda.zip  2 KiB  sha256 digest\n"
-    assert built == {"architecture": "x86_64", "python": "3.12"}
+    assert built == {"architecture": "x86_64", "python": "3.12", "templates": None}
+
+
+@pytest.mark.parametrize("command", ["package", "plan", "deploy"])
+def test_a_template_that_could_not_be_sent_is_refused_before_anything_is_built(
+    terraform: FakeTerraform, configuration: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    built = MagicMock()
+    monkeypatch.setattr(package, "build", built)
+    folder = configuration / "texts"
+    folder.mkdir()
+    (configuration / "environments/dev/catalogue.tfvars").write_text(
+        'catalogue = {\n  templates  = "texts"\n  categories = { news = {} }\n}\n'
+    )
+    assert sentence(run(command, "--env", "dev")) == f"In {folder}: news/subject.txt: it is missing."
+    built.assert_not_called()
+    assert terraform.calls == []
 
 
 def test_what_aws_refuses_is_told_in_one_sentence(

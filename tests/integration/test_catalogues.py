@@ -1,0 +1,75 @@
+"""Each of the ready-made catalogues, from the request to the message in the person's hands."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from notifications.message import Message
+from notifications.templates import Templates
+from scripts.catalogue import SAMPLE, Catalogue, examples
+from scripts.person import Mail, wait_for
+
+from .conftest import Deployment, Member
+
+pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")
+LINK = re.compile(r"https?://[^\s\"<>]+/unsubscribe\?token=[^\s\"<>&]+")
+
+
+@pytest.mark.parametrize("application", examples())
+def test_every_category_reaches_its_channels_with_its_texts_and_the_log_says_so(
+    system: Deployment, reachable: Member, catalogues: dict[str, Catalogue], application: str
+) -> None:
+    catalogue = catalogues[application]
+    asked = {
+        key: system.ask(key, reachable.person, data=sample(catalogue, key)) for key in catalogue.categories
+    }
+    for key, category in catalogue.categories.items():
+        row = system.wait_state(asked[key], "SENT", within=60)
+        assert row["State"] == "SENT", row
+        channels = set(category["channels"] or ["Email"])
+        assert {target.split(":")[0] for target in row["Results"]} == channels
+        assert {result["State"] for result in row["Results"].values()} == {"SENT"}
+        for channel in channels:
+            assert_received(system, reachable, catalogue, key, channel)
+
+
+def assert_received(system: Deployment, member: Member, catalogue: Catalogue, key: str, channel: str) -> None:
+    """The message is there, once, word for word as the template says it."""
+
+    def rendered(unsubscribe_url: str) -> Message:
+        assert catalogue.templates
+        variables = {**sample(catalogue, key), "user": member.person.username}
+        return Templates.of(catalogue.templates).render(key, channel, variables, unsubscribe_url)
+
+    mailbox = system.application.mailbox
+    if channel == "Email":
+        critical = catalogue.categories[key]["critical"]
+
+        def look() -> Mail | None:
+            for mail in mailbox.of(member.person.email):
+                link = LINK.search(mail.text)
+                expected = rendered(link[0] if link else "")
+                if mail.text.startswith(expected.text) and bool(link) is not critical:
+                    assert system.way == "sns" or (mail.html, mail.subject) == (
+                        expected.html,
+                        expected.subject,
+                    )
+                    return mail
+            return None
+
+        wait_for(f"the mail of {key}", look, within=10)
+    elif channel == "SMS":
+        assert mailbox.texts(member.phone).count(rendered("").text) == 1
+    else:
+        expected = rendered("")
+        pushed = [json.loads(push.message) for push in mailbox.pushes(member.device)]
+        alert = {"title": expected.subject, "body": expected.text}
+        assert [one["fcmV1Message"]["message"]["notification"] for one in pushed].count(alert) == 1
+
+
+def sample(catalogue: Catalogue, key: str) -> dict[str, Any]:
+    assert catalogue.templates
+    loaded: dict[str, Any] = json.loads((catalogue.templates / key / SAMPLE).read_text())
+    return loaded

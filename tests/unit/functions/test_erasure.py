@@ -1,0 +1,382 @@
+"""After DELETE /account nothing of the person is left, whatever died on the way."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifications.channels.sns_email import digest, filter_policy
+from notifications.erasure import ONCE_MORE, WATCH, WATCH_EVERY, Erasure, OutOfTimeError
+from notifications.letters import Letters, is_about
+from notifications.notification import LEASE
+from notifications.outbox import ERASURES
+from notifications.registration import Person, welcome_of
+from notifications.rows import marshal
+
+from .api import Api, Died, Fate
+from .conftest import ADA, BOB, NOTIFICATIONS, Clock, Tables
+
+
+class World:
+    """Everything that can hold something of a person."""
+
+    def __init__(self, tables: Tables, clock: Clock) -> None:
+        make: Any = boto3.client
+        self.api, self.clock, self.tables = Api(tables, clock), clock, tables
+        self.cognito, self.sns, self.sqs = make("cognito-idp"), self.api.sns, make("sqs")
+        self.pool = self.cognito.create_user_pool(PoolName="pool")["UserPool"]["Id"]
+        self.topic = self.sns.create_topic(Name="topic")["TopicArn"]
+        self.queue = self.sqs.create_queue(QueueName="refused")["QueueUrl"]
+        self.fate = Fate()
+        self.out_of_time = False
+        self.erasure = Erasure(
+            outbox=replace(self.api.services.outbox, dynamodb=self.fate.of(make("dynamodb"))),
+            cognito=self.fate.of(make("cognito-idp")),
+            user_pool_id=self.pool,
+            sns=self.fate.of(make("sns")),
+            topic_arn=self.topic,
+            letters=Letters(self.fate.of(make("sqs")), self.queue, hold_seconds=1, wait_seconds=0),
+            check_time=self.check_time,
+            clock=clock,
+        )
+
+    def check_time(self) -> None:
+        if self.out_of_time:
+            raise OutOfTimeError
+
+    def sign_up(self, person: Person) -> Person:
+        """A person with everything: account, record, subscription, device, history."""
+        self.cognito.admin_create_user(
+            UserPoolId=self.pool,
+            Username=person.user_id,
+            UserAttributes=[{"Name": "email", "Value": person.email}],
+        )
+        person = replace(person, sub=self.sub_of(person.user_id))
+        self.api.register(person)
+        self.sns.subscribe(
+            TopicArn=self.topic,
+            Protocol="email",
+            Endpoint=person.email,
+            Attributes={"FilterPolicy": filter_policy(person.email)},
+        )
+        token = {"platform": "GCM", "token": f"phone-of-{person.sub}"}
+        assert self.api.as_(person)("POST", "/devices", token)[0] == 201
+        return person
+
+    def sub_of(self, user_id: str) -> str:
+        user = self.cognito.admin_get_user(UserPoolId=self.pool, Username=user_id)
+        (sub,) = [entry["Value"] for entry in user["UserAttributes"] if entry["Name"] == "sub"]
+        return str(sub)
+
+    def write_letter(self, body: Any) -> None:
+        self.sqs.send_message(QueueUrl=self.queue, MessageBody=json.dumps(body))
+
+    def letters(self) -> list[Any]:
+        found = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [json.loads(letter["Body"]) for letter in found.get("Messages", [])]
+
+    def endpoints(self) -> list[str]:
+        found = self.sns.list_endpoints_by_platform_application(
+            PlatformApplicationArn=self.api.services.push_applications["GCM"]
+        )["Endpoints"]
+        return [endpoint["Attributes"]["Token"] for endpoint in found]
+
+    def subscriptions(self) -> list[str]:
+        return [
+            s["Endpoint"] for s in self.sns.list_subscriptions_by_topic(TopicArn=self.topic)["Subscriptions"]
+        ]
+
+    def accounts(self) -> list[str]:
+        return [user["Username"] for user in self.cognito.list_users(UserPoolId=self.pool)["Users"]]
+
+    def everything(self) -> str:
+        return json.dumps(
+            [
+                self.tables.users,
+                self.tables.notifications,
+                self.subscriptions(),
+                self.endpoints(),
+                self.accounts(),
+                self.letters(),
+            ],
+            default=str,
+        )
+
+    def jobs(self) -> list[Any]:
+        return list(self.erasure.outbox.due(ERASURES, self.clock()))
+
+    def work(self) -> list[bool | None]:
+        return [self.erasure.work_off(due) for due in self.jobs()]
+
+    def work_to_the_end(self) -> None:
+        for _ in range(5):
+            self.work()
+            self.clock.now += max(ONCE_MORE, LEASE)
+        assert self.jobs() == []
+
+
+@pytest.fixture
+def world(tables: Tables, clock: Clock) -> World:
+    return World(tables, clock)
+
+
+def delete_account(world: World, person: Person) -> Any:
+    status, body = world.api.as_(person)("DELETE", "/account")
+    assert status == 202
+    return body
+
+
+def traces(world: World, person: Person) -> list[str]:
+    everything = world.everything()
+    words = (person.sub, person.email, f'"{person.user_id}"')
+    return [word for word in words if word in everything]
+
+
+def test_nothing_is_left_of_a_person_and_all_of_another(world: World) -> None:
+    ada, bob = world.sign_up(ADA), world.sign_up(BOB)
+    for body in (
+        {"reason": "x", "request": {"to": {"user": "ada"}}},
+        {"request": json.dumps({"to": {"user": "ada"}})},
+        {"request": {"data": {"mail": ada.email}}},
+        {"request": {"to": {"user": "bob"}, "data": {"to": "ada lovelace"}}},
+    ):
+        world.write_letter(body)
+    answer = delete_account(world, ada)
+    assert "backups" in str(answer["not_erased"])
+    assert world.api.as_(ada)("GET", "/preferences")[0] == 404
+    world.work_to_the_end()
+    assert traces(world, ada) == []
+    assert [row["UserID"] for row in world.tables.users] == ["bob"]
+    assert (world.subscriptions(), world.accounts()) == ([bob.email], ["bob"])
+    assert len(world.endpoints()) == 1
+    assert {row["UserID"] for row in world.tables.notifications} == {"bob"}
+    (left,) = world.letters()
+    assert left["request"]["to"] == {"user": "bob"}
+
+
+def test_asking_twice_is_asking_once(world: World) -> None:
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    before = world.tables.notifications
+    delete_account(world, ada)
+    assert world.tables.notifications == before
+    world.work_to_the_end()
+    delete_account(world, ada)
+    world.work_to_the_end()
+    assert traces(world, ada) == []
+
+
+def test_what_comes_between_the_two_rounds_goes_too(world: World) -> None:
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    assert world.work() == [False]
+    late = replace(welcome_of(ada, world.clock()), notification_id="app#late").to_row()
+    world.tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(late))
+    world.sns.subscribe(TopicArn=world.topic, Protocol="email", Endpoint=ada.email)
+    world.write_letter({"to": {"user": "ada"}})
+    world.work_to_the_end()
+    assert traces(world, ada) == []
+
+
+def test_who_has_an_account_but_no_record_is_erased_too(world: World) -> None:
+    ada = world.sign_up(ADA)
+    world.tables.client.delete_item(TableName="UserPreferences", Key=marshal({"UserID": "ada"}))
+    delete_account(world, ada)
+    world.work_to_the_end()
+    assert world.accounts() == []
+    assert {row["UserID"] for row in world.tables.notifications} == set()
+
+
+def test_a_namesake_keeps_everything(world: World) -> None:
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    assert world.work() == [False]
+    namesake = world.sign_up(replace(ADA, email="another@example.com"))
+    world.write_letter({"to": {"user": "ada"}})
+    # the first one's token is good for a while
+    delete_account(world, ada)
+    world.work_to_the_end()
+    assert world.tables.users == [world.api.record(namesake)]
+    assert (world.subscriptions(), world.accounts()) == ([namesake.email], ["ada"])
+    assert len(world.endpoints()) == 1
+    assert len(world.letters()) == 1
+    assert {row["Sub"] for row in world.tables.notifications} == {namesake.sub}
+
+
+def test_a_phone_and_an_address_that_have_a_new_owner_stay_theirs(world: World) -> None:
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    # an address is a user name, too
+    world.cognito.admin_create_user(UserPoolId=world.pool, Username=ada.email)
+    bob = world.sign_up(BOB)
+    phone = {"platform": "GCM", "token": f"phone-of-{ada.sub}"}
+    assert world.api.as_(bob)("POST", "/devices", phone)[0] == 201
+    world.work_to_the_end()
+    assert phone["token"] in world.endpoints()
+    assert ada.email in world.subscriptions()
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_death_at_any_call_of_the_job_leaves_nothing_for_good(
+    tables: Tables, clock: Clock, after: bool
+) -> None:
+    world = World(tables, clock)
+    deaths = 0
+    world.write_letter({"to": {"user": "eve"}})
+    for calls in range(100):
+        ada = world.sign_up(ADA)
+        world.write_letter({"to": {"user": "ada"}})
+        delete_account(world, ada)
+        died = False
+        for _ in range(2):
+            world.fate.calls_left, world.fate.after = calls if not died else None, after
+            world.fate.made.clear()
+            try:
+                world.work()
+            except Died:
+                died = True
+                deaths += 1
+                if "ReceiveMessage" in world.fate.made:
+                    # until what the dead one had read shows again
+                    time.sleep(1.05)
+            world.fate.calls_left = None
+            world.clock.now += LEASE
+        world.work_to_the_end()
+        assert traces(world, ada) == [], calls
+        assert world.letters() == [{"to": {"user": "eve"}}]
+        if not died:
+            break
+    assert deaths > 10
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("calls", range(4))
+def test_a_death_of_the_request_is_repaired_by_repeating(world: World, calls: int, after: bool) -> None:
+    ada = world.sign_up(ADA)
+    world.api.fate.calls_left, world.api.fate.after = calls, after
+    try:
+        world.api.as_(ada)("DELETE", "/account")
+    except Died:
+        # both or neither
+        jobs = [row for row in world.tables.notifications if row["NotificationID"].startswith("erasure#")]
+        assert len(jobs) + len(world.tables.users) == 1
+    world.api.fate.calls_left = None
+    delete_account(world, ada)
+    world.work_to_the_end()
+    assert traces(world, ada) == []
+
+
+def test_a_device_that_is_added_at_this_moment_is_erased(world: World) -> None:
+    ada = world.sign_up(ADA)
+    find, rivals = type(world.api.services).find, [1]
+
+    def and_a_device(services: Any, caller: Any) -> Any:
+        person = find(services, caller)
+        if rivals:
+            rivals.pop()
+            assert world.api.as_(ada)("POST", "/devices", {"platform": "GCM", "token": "new"})[0] == 201
+        return person
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(world.api.services), "find", and_a_device)
+        delete_account(world, ada)
+    world.work_to_the_end()
+    assert world.endpoints() == []
+
+
+def pend(world: World, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Makes every subscription pending as long as the list is not empty: moto confirms them at once."""
+    pending = [True]
+    paginator = world.erasure.sns.get_paginator
+
+    class Pages:
+        def paginate(self, **arguments: Any) -> Iterator[Any]:
+            for page in paginator("list_subscriptions_by_topic").paginate(**arguments):
+                for subscription in page["Subscriptions"]:
+                    if pending:
+                        subscription["SubscriptionArn"] = "PendingConfirmation"
+                yield page
+
+    monkeypatch.setattr(world.erasure.sns, "get_paginator", lambda _: Pages())
+    return pending
+
+
+def test_a_pending_subscription_is_watched_by_a_digest_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending = pend(world, monkeypatch)
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    world.work()
+    world.clock.now += ONCE_MORE
+    world.work()
+    (watch,) = world.tables.notifications
+    assert watch["Address"] == digest(ada.email)
+    assert [word for word in (ada.sub, ada.email, "ada") if word in str(watch)] == []
+    world.clock.now += WATCH_EVERY
+    assert world.work() == [False]
+    # it is confirmed after all
+    pending.clear()
+    world.clock.now += WATCH_EVERY
+    assert world.work() == [True]
+    assert (world.subscriptions(), world.tables.notifications) == ([], [])
+
+
+def test_a_watch_comes_to_its_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    pend(world, monkeypatch)
+    delete_account(world, world.sign_up(ADA))
+    world.work()
+    world.clock.now += ONCE_MORE
+    world.work()
+    world.clock.now += WATCH - timedelta(seconds=1)
+    assert world.work() == [False]
+    world.clock.now += WATCH_EVERY
+    assert world.work() == [True]
+    assert world.tables.notifications == []
+
+
+def test_what_there_is_no_time_for_is_left_to_the_next_run(world: World) -> None:
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    world.out_of_time = True
+    assert world.work() == [False]
+    world.out_of_time = False
+    world.work_to_the_end()
+    assert traces(world, ada) == []
+
+
+@given(st.text(), st.text(min_size=1), st.text(min_size=1))
+def test_no_letter_breaks_the_search(text: str, user_id: str, word: str) -> None:
+    is_about(text, user_id, [word])
+    assert is_about(json.dumps({"request": {"to": {"user": user_id}}}), user_id, [])
+    assert is_about(json.dumps([json.dumps({"to": {"user": user_id}})]), user_id, [])
+    assert is_about(json.dumps({"data": {"text": f"to {word}"}}), "", [word])
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ('{"to": {"user": "ada"}, ', True),
+        ('{"to": {"user": "adam"}, ', False),
+        ('{"data": {"text": "ada"}}', False),
+        ('{"request": "{\\"to\\": {\\"user\\": \\"ada\\"}"}', True),
+        ("[" * 20000, False),
+    ],
+)
+def test_a_user_name_counts_only_as_a_recipient(text: str, about: bool) -> None:
+    assert is_about(text, "ada", ["ada@example.com"]) is about
+
+
+def test_more_letters_than_one_answer_holds_are_read_and_put_back(world: World) -> None:
+    for number in range(25):
+        world.write_letter({"to": {"user": "ada" if number % 5 == 0 else "eve"}})
+    assert world.erasure.letters.destroy("ada", (), lambda: None) == 5
+    left = world.sqs.get_queue_attributes(QueueUrl=world.queue, AttributeNames=["All"])["Attributes"]
+    assert left["ApproximateNumberOfMessages"] == "20"
