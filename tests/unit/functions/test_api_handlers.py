@@ -118,4 +118,6 @@ def test_one_job_that_fails_does_not_keep_the_others_waiting(
         tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(row))
     assert function.handler({}, Context()) == {"ended": 1}
     assert [row["NotificationID"] for row in tables.notifications] == ["erasure#1"]
-    assert json.loads(capsys.readouterr().out)["ErasureFailed"] == [1.0]
+    # whether the log's lines come here too depends on who imported the function first
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["ErasureFailed"] for line in told if "ErasureFailed" in line] == [[1.0]]
