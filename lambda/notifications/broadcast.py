@@ -29,11 +29,9 @@ from notifications.notification import (
     milliseconds,
     timestamp,
 )
-from notifications.outbox import BROADCASTS, FANNING_OUT, Claim, Due, Outbox
+from notifications.outbox import BROADCASTS, FANNING_OUT, Changes, Claim, Due, Outbox
 from notifications.rows import marshal, unmarshal
 from notifications.transaction import UnstorableError, while_there, write_together
-
-Changes = dict[str | tuple[str, str], Any]
 
 FANNED_OUT = "FANNED_OUT"
 WORKERS = 8
@@ -129,8 +127,9 @@ class Broadcast:
             raise InvalidRowError("RegisteredAt cannot be read") from error
         if joined_later:
             return None
-        row = Notification(
-            notification_id=f"{self.notification_id}#{sub}",
+        return Notification(
+            # a later broadcast may have the same id, and this row wait still
+            notification_id=f"{self.notification_id}#{milliseconds(self.requested_at)}#{sub}",
             user_id=user_id,
             sub=sub,
             category=self.category,
@@ -140,7 +139,6 @@ class Broadcast:
             good_until=self.good_until,
             due_at=now + STREAM_GRACE,
         ).to_row()
-        return row | {"RequestedAt": timestamp(self.requested_at)}
 
 
 @dataclass(frozen=True)
@@ -250,9 +248,7 @@ class FanOut:
         put = {
             "TableName": self.outbox.table,
             "Item": marshal(row),
-            # an earlier broadcast may have had the same id, more than a day ago
-            "ConditionExpression": "attribute_not_exists(NotificationID) OR RequestedAt < :requested",
-            "ExpressionAttributeValues": marshal({":requested": row["RequestedAt"]}),
+            "ConditionExpression": "attribute_not_exists(NotificationID)",
         }
         try:
             failed = write_together(self.outbox.dynamodb, [still_there, {"Put": put}])

@@ -33,8 +33,9 @@ from notifications.rates import LONGEST_WAIT, Rates
 from notifications.templates import TemplateError, Templates
 from notifications.users import User, Users
 
-# take a turn twice, sign a link, read the subscription, unsubscribe, subscribe, remember it, send, stop
-CALLS_PER_TARGET = 9
+# note the target before; take a turn twice, sign a link; read the subscription, subscribe, unsubscribe,
+# remember it, send; stop it, which is four writes at the most
+CALLS_PER_TARGET = 13
 # claim and read the user; record
 CALLS_PER_ROW = 3
 
@@ -64,10 +65,18 @@ class TimeLeft:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of a row. results: by target, of those that it was sent to, now or before."""
+    """What came of a row. results: by target, of all of them; fresh: those that are not written yet."""
 
     outcome: Outcome
     results: Mapping[str, Outcome] = field(default_factory=dict)
+    fresh: Mapping[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that count it: its state's, and the SNS quota's where one of its targets met that."""
+        quota = "FilterPolicyLimitExceeded"
+        met = any(result.reason == quota for result in self.fresh.values())
+        return [self.outcome.state.title().replace("_", ""), *([quota] if met else [])]
 
 
 @dataclass(frozen=True)
@@ -87,11 +96,11 @@ class Delivery:
     clock: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
 
-    def deliver(self, due: Due, time_left: TimeLeft) -> Outcome | None:
+    def deliver(self, due: Due, time_left: TimeLeft) -> Attempt | None:
         """Sends a row if nobody else has it, and records what came of it.
 
         Returns:
-            The outcome, or None when the row was somebody else's or done with.
+            What came of it, or None when the row was somebody else's or done with.
 
         Raises:
             botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB could not be
@@ -106,7 +115,7 @@ class Delivery:
         if claim is None:
             return None
         attempt, again = self._try(claim, time_left)
-        recorded = self.outbox.record(claim, attempt.outcome, attempt.results, self.clock(), again)
+        recorded = self.outbox.record(claim, attempt.outcome, attempt.fresh, self.clock(), again)
         log.info(
             "delivery",
             notification=claim.notification_id,
@@ -115,13 +124,13 @@ class Delivery:
             targets={target: result.state for target, result in attempt.results.items()},
             recorded=recorded,
         )
-        return attempt.outcome
+        return attempt
 
-    def _bury(self, due: Due) -> Outcome | None:
+    def _bury(self, due: Due) -> Attempt | None:
         """Ends a row that can never be claimed, or it would be due for ever."""
         outcome = Outcome(State.FAILED, "InvalidRow: it cannot be claimed")
         log.error("buried", notification=due.notification_id, reason=outcome.reason)
-        return outcome if self.outbox.give_up(due, outcome.reason) else None
+        return Attempt(outcome) if self.outbox.give_up(due, outcome.reason) else None
 
     def _try(self, claim: Claim, time_left: TimeLeft) -> tuple[Attempt, datetime | None]:
         """What came of a row, and when it is due again."""
@@ -130,10 +139,14 @@ class Delivery:
         except InvalidRowError as error:
             return Attempt(Outcome(State.FAILED, f"InvalidRow: {error}")), None
         attempt = self._attempt(claim, row, time_left)
+        waits = [result for result in attempt.results.values() if not result.state.final]
+        if attempt.outcome.state is State.RETRY or not waits:
+            # what failed sets the pace: what else is waited for must not use up its tries
+            waits = [attempt.outcome]
         now = self.clock()
-        pending = [result for result in attempt.results.values() if not result.state.final]
-        dues = [next_due(row, outcome, now) for outcome in pending or [attempt.outcome]]
-        return attempt, min((due for due in dues if due), default=None)
+        return attempt, min(
+            (due for due in (next_due(row, wait, now) for wait in waits) if due), default=None
+        )
 
     def _attempt(self, claim: Claim, row: Notification, time_left: TimeLeft) -> Attempt:
         over = self._over(row)
@@ -178,25 +191,27 @@ class Delivery:
         time_left: TimeLeft,
     ) -> Attempt:
         """Sends to each target that has not come to its end before."""
-        results = dict(row.results)
+        tried: dict[str, Outcome] = {}
+        fresh: dict[str, Outcome] = {}
         for name in channels:
             targets = self.channels[name].targets(user)
-            if not targets:
-                results.setdefault(name, Outcome(State.SKIPPED, "NotSetUp"))
+            if not targets and name not in row.results:
+                fresh[name] = Outcome(State.SKIPPED, "NotSetUp")
             for target in targets:
-                if target.key in results and results[target.key].state.final:
+                if target.key in row.results and row.results[target.key].state.final:
                     continue
-                fresh = [key for key in results if results[key] is not row.results.get(key)]
-                # so that a worker that dies at this target has not forgotten the one before
-                if fresh and not self.outbox.note(claim, fresh[-1], results[fresh[-1]], self.clock()):
-                    return Attempt(Outcome(row.state, "LeaseLost"), results)
+                # so that a worker that dies at this target has not forgotten those before
+                if fresh and not self.outbox.note(claim, fresh, self.clock()):
+                    return Attempt(Outcome(row.state, "LeaseLost"), {**row.results, **tried, **fresh})
+                tried |= fresh
                 outcome = self._reach(row, user, category, name, target, time_left)
-                results[target.key] = _unless_given_up(row, outcome)
-        for key, result in results.items():
-            if result is row.results.get(key) and not result.state.final:
+                fresh = {target.key: _unless_given_up(row, outcome)}
+        for key, before in row.results.items():
+            if not before.state.final and key not in tried and key not in fresh:
                 # the person has chosen otherwise since it was last tried
-                results[key] = Outcome(State.SKIPPED, "OptedOut")
-        return Attempt(combined(results.values()), results)
+                fresh[key] = Outcome(State.SKIPPED, "OptedOut")
+        results = {**row.results, **tried, **fresh}
+        return Attempt(combined(results.values()), results, fresh)
 
     def _reach(
         self,
@@ -213,10 +228,10 @@ class Delivery:
         if not time_left.for_a_target():
             return Outcome(State.DEFERRED, "OutOfTime")
         try:
-            message = self._message(row, user, category, channel)
             wait = self.rates.turn(channel, self.clock())
             if wait is None:
                 return Outcome(State.DEFERRED, "RateLimited")
+            message = self._message(row, user, category, channel)
             self.sleep(wait.total_seconds())
             outcome = self.channels[channel].send(user, target, message)
             if outcome.stop:
@@ -246,10 +261,12 @@ _SPEAKS = (
     State.RETRY,
     State.WAITING_OPT_IN,
     State.DEFERRED,
+    State.QUEUED,
     State.SENT,
     State.FAILED,
     State.EXPIRED,
     State.SKIPPED,
+    State.CANCELLED,
 )
 
 
@@ -268,5 +285,6 @@ def _of_the_row(row: Notification, outcome: Outcome) -> Attempt:
     """What is true of the whole row; targets that have come to their end keep what came of them."""
     if not outcome.state.final or not row.results:
         return Attempt(outcome)
-    results = {key: before if before.state.final else outcome for key, before in row.results.items()}
-    return Attempt(combined(results.values()), results)
+    fresh = {key: outcome for key, before in row.results.items() if not before.state.final}
+    results = {**row.results, **fresh}
+    return Attempt(combined(results.values()), results, fresh)

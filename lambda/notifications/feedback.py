@@ -18,13 +18,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from notifications.catalogue import EMAIL
 from notifications.clock import utc_now
 from notifications.notification import State, milliseconds, timestamp
 from notifications.outbox import Outbox
 from notifications.rows import marshal
 from notifications.users import User, Users
 
-TARGET = "Email"
 STOP_KEY = "Email:ses"
 TAG = "notification"
 MAX_TAG = 256
@@ -162,7 +162,7 @@ class Feedback:
         if row is None or recipient is None:
             return Verdict.ROW_GONE
         results = row.get("Results")
-        logged = results.get(TARGET, {}) if isinstance(results, dict) else {}
+        logged = results.get(EMAIL, {}) if isinstance(results, dict) else {}
         if logged.get("State") == State.FAILED and logged.get("Reason") == report.reason:
             return report.reason
         now = self.clock()
@@ -179,11 +179,11 @@ class Feedback:
         if row.get("LeaseEnd", 0) > milliseconds(now):
             raise RowInUseError("a worker has the row")
         results = row["Results"]
-        entry = {**results.get(TARGET, {}), "At": timestamp(now), "State": State.FAILED, "Reason": reason}
+        entry = {**results.get(EMAIL, {}), "At": timestamp(now), "State": State.FAILED, "Reason": reason}
         changes = "SET Results.#target = :entry"
-        names = {"#target": TARGET, "#state": "State"}
+        names = {"#target": EMAIL, "#state": "State"}
         values: dict[str, Any] = {":entry": entry, ":seen": row["State"]}
-        elsewhere = any(result["State"] == State.SENT for key, result in results.items() if key != TARGET)
+        elsewhere = any(result["State"] == State.SENT for key, result in results.items() if key != EMAIL)
         if row["State"] == State.SENT and not elsewhere:
             changes += ", #state = :failed, Reason = :reason"
             values |= {":failed": State.FAILED, ":reason": reason}

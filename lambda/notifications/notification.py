@@ -73,12 +73,6 @@ class Outcome:
     stop: bool = False
     again: datetime | None = None
 
-    @property
-    def metrics(self) -> list[str]:
-        """The metrics that count it: its state's, and the SNS quota's when that is the reason."""
-        quota = "FilterPolicyLimitExceeded"
-        return [self.state.title().replace("_", ""), *([quota] if self.reason == quota else [])]
-
 
 @dataclass(frozen=True)
 class Notification:

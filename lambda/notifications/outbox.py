@@ -33,6 +33,8 @@ PAGE = 100
 BROADCASTS = "broadcast"
 ERASURES = "erasure"
 FANNING_OUT = "FANNING_OUT"
+# by attribute, or by map and key in it
+Changes = dict[str | tuple[str, str], Any]
 _UNTOUCHED = "attribute_not_exists(DueAt) AND #state = :queued"
 
 
@@ -110,9 +112,9 @@ class Outbox:
         )
         return Claim(due.notification_id, lease, row) if row else None
 
-    def note(self, claim: Claim, target: str, outcome: Outcome, now: datetime) -> bool:
-        """Writes what came of one target and keeps the row; False when the lease had passed to another."""
-        return self.write(claim, {("Results", target): _entry(outcome, now)}, keep=True)
+    def note(self, claim: Claim, results: Mapping[str, Outcome], now: datetime) -> bool:
+        """Writes what came of some targets and keeps the row; False when the lease had passed to another."""
+        return self.write(claim, _entries(results, now), keep=True)
 
     def record(
         self,
@@ -127,10 +129,10 @@ class Outbox:
         results: by target, what was not noted yet; what earlier tries left stays.
         due: when it is to be taken again; None takes it out of the index for good.
         """
-        changes: dict[str | tuple[str, str], Any] = {
+        changes: Changes = {
             "State": outcome.state,
             "Reason": outcome.reason,
-            **{("Results", target): _entry(result, now) for target, result in results.items()},
+            **_entries(results, now),
         }
         if outcome.state in (State.WAITING_OPT_IN, State.DEFERRED):
             # it was put off on purpose: nothing was tried
@@ -245,7 +247,14 @@ def due_by_hand(notification_id: str, due_at: Decimal | None) -> Due:
     return Due(notification_id, due_at, due_shard(notification_id))
 
 
-def _entry(outcome: Outcome, now: datetime) -> dict[str, str]:
-    """What the delivery log says of one target."""
-    entry = {"At": timestamp(now), "State": str(outcome.state), "Reason": outcome.reason}
-    return entry | ({"MessageID": outcome.message_id} if outcome.message_id else {})
+def _entries(results: Mapping[str, Outcome], now: datetime) -> Changes:
+    """What the delivery log says of each target."""
+    return {
+        ("Results", target): {
+            "At": timestamp(now),
+            "State": str(result.state),
+            "Reason": result.reason,
+            **({"MessageID": result.message_id} if result.message_id else {}),
+        }
+        for target, result in results.items()
+    }

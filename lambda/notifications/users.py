@@ -75,15 +75,6 @@ class Users:
     dynamodb: Any
     table: str
 
-    def find(self, user_id: str) -> User | None:
-        """The person who has this user name now.
-
-        Raises:
-            InvalidPreferencesError: the record cannot be read.
-        """
-        record = self.record(user_id)
-        return User.from_record(record) if record else None
-
     def record(self, user_id: str) -> dict[str, Any] | None:
         """The row of a user name as it stands, as plain values."""
         answer = self.dynamodb.get_item(
@@ -99,8 +90,8 @@ class Users:
         Raises:
             InvalidPreferencesError: the record cannot be read.
         """
-        user = self.find(user_id)
-        return user if user and user.sub == sub else None
+        record = self.record(user_id)
+        return User.from_record(record) if record and record.get("Sub") == sub else None
 
     def keep_subscription(self, user: User, arn: str) -> bool:
         """Remembers a person's subscription; False when the person is not there any more."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from notifications.catalogue import PUSH
 from notifications.channels import Target, stopped
 from notifications.message import Message
 from notifications.notification import Outcome, State
@@ -39,7 +40,7 @@ class Push:
 
     def targets(self, user: User) -> Sequence[Target]:
         return [
-            Target(f"Push:{device.device_id}", f"Push:{device.device_id}", device.endpoint_arn)
+            Target(f"{PUSH}:{device.device_id}", f"{PUSH}:{device.device_id}", device.endpoint_arn)
             for device in user.devices
         ]
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from notifications.catalogue import EMAIL
 from notifications.channels import Target
-from notifications.feedback import STOP_KEY, TAG, TARGET, tag_value
+from notifications.feedback import STOP_KEY, TAG, tag_value
 from notifications.message import Message
 from notifications.notification import Outcome, State
 from notifications.users import User
@@ -27,7 +28,7 @@ class SesEmail:
     configuration_set: str = ""
 
     def targets(self, user: User) -> Sequence[Target]:
-        return [Target(TARGET, STOP_KEY, user.email)] if user.email else []
+        return [Target(EMAIL, STOP_KEY, user.email)] if user.email else []
 
     def send(self, user: User, target: Target, message: Message) -> Outcome:
         if not user.email_verified:

@@ -6,12 +6,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from notifications.catalogue import SMS
 from notifications.channels import Target, stopped
 from notifications.message import Message
 from notifications.notification import Outcome, State
 from notifications.users import User
 
-KEY = "SMS"
 # SNS takes most messages to a number that has opted out, and drops them; where it does refuse, it says so
 _ENDS = {
     "InvalidParameter": "InvalidNumber",
@@ -30,7 +30,7 @@ class Sms:
     sns: Any
 
     def targets(self, user: User) -> Sequence[Target]:
-        return [Target(KEY, KEY, user.phone)] if user.phone else []
+        return [Target(SMS, SMS, user.phone)] if user.phone else []
 
     def send(self, user: User, target: Target, message: Message) -> Outcome:  # noqa: ARG002 - the number is all
         return send_text(self.sns, target.address, message.text)

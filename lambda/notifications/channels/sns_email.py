@@ -14,12 +14,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from notifications.catalogue import EMAIL
 from notifications.channels import Target
 from notifications.message import Message
 from notifications.notification import Outcome, State
 from notifications.users import User, Users
 
-KEY = "Email"
 STOP_KEY = "Email:sns"
 MAX_SUBJECT = 99
 _PENDING = Outcome(State.WAITING_OPT_IN, "PendingConfirmation")
@@ -35,17 +35,21 @@ class SnsEmail:
     users: Users
 
     def targets(self, user: User) -> Sequence[Target]:
-        return [Target(KEY, STOP_KEY, user.email)] if user.email else []
+        return [Target(EMAIL, STOP_KEY, user.email)] if user.email else []
 
     def send(self, user: User, target: Target, message: Message) -> Outcome:
         email = target.address
         arn = user.subscription_arn
-        if not arn:
+        is_new = not arn
+        if is_new:
             arn = self._subscribe(email)
             if not self.users.keep_subscription(user, arn):
                 # nobody can take back what is not confirmed: it lapses by itself
                 return _GONE
         subscription = self._subscription(arn)
+        if subscription is None and is_new:
+            # SNS may not have heard everywhere of what it has just made
+            return _PENDING
         if subscription is None:
             # it lapsed, or the person ended it: to write again would be to ask again, unasked
             return Outcome(State.EXPIRED, "SubscriptionGone", stop=True)

@@ -34,8 +34,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     def deliver(record: DynamoDBRecord) -> None:
         # what there is no time for is due again without our help
-        outcome = _delivery.deliver(_due_of(record), time_left) if time_left.for_a_row() else None
-        for name in outcome.metrics if outcome else []:
+        attempt = _delivery.deliver(_due_of(record), time_left) if time_left.for_a_row() else None
+        for name in attempt.metrics if attempt else []:
             metrics.add_metric(name, MetricUnit.Count, 1)
 
     return dict(

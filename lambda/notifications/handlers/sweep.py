@@ -9,7 +9,6 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications.delivery import TimeLeft
 from notifications.notification import DUE_SHARDS
@@ -33,13 +32,13 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
             if not time_left.for_a_row():
                 break
             try:
-                outcome = _delivery.deliver(due, time_left)
-            except (ClientError, BotoCoreError) as error:
-                # this row is due again when its lease ends; the others need not wait for it
+                attempt = _delivery.deliver(due, time_left)
+            except Exception as error:
+                # whatever it is, this row is due again when its lease ends; the others need not wait for it
                 log.error("row left", notification=due.notification_id, error=type(error).__name__)
                 continue
-            taken += outcome is not None
-            for name in outcome.metrics if outcome else []:
+            taken += attempt is not None
+            for name in attempt.metrics if attempt else []:
                 metrics.add_metric(name, MetricUnit.Count, 1)
     metrics.add_metric("Swept", MetricUnit.Count, taken)
     return {"taken": taken}

@@ -147,6 +147,16 @@ def test_a_subscription_that_is_gone_ends_this_way_to_the_person(
     assert sns.subscriptions == {}
 
 
+def test_a_subscription_that_sns_does_not_know_yet_is_not_taken_for_one_that_is_gone(
+    channel: SnsEmail, sns: FakeSns, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sns, "get_subscription_attributes", Mock(side_effect=error("NotFound")))
+        assert send(channel, ADA) == PENDING
+    sns.opt_in()
+    assert send(channel, on_record(tables)).state is State.SENT
+
+
 @pytest.mark.parametrize("policy", ["{}", "null"])
 def test_a_subscription_that_would_let_others_read_is_not_used(
     channel: SnsEmail, sns: FakeSns, subscribed: User, policy: str

@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from notifications.catalogue import CHANNELS, Category
 from notifications.channels import PERMANENT, Target
 from notifications.clients import DELIVERY
-from notifications.delivery import CALLS_PER_ROW, CALLS_PER_TARGET, Delivery, TimeLeft
+from notifications.delivery import CALLS_PER_ROW, CALLS_PER_TARGET, Attempt, Delivery, TimeLeft
 from notifications.message import Message
 from notifications.notification import (
+    EPOCH,
     LEASE,
     MAX_ATTEMPTS,
     STREAM_GRACE,
@@ -48,7 +49,8 @@ class FakeChannel:
     ways: tuple[str, ...] | None = None
 
     def targets(self, user: User) -> list[Target]:
-        return [Target(way, way, f"{way} of {user.sub}") for way in self.ways or (self.name,)]
+        ways = (self.name,) if self.ways is None else self.ways
+        return [Target(way, way, f"{way} of {user.sub}") for way in ways]
 
     def send(self, user: User, target: Target, message: Message) -> Outcome:
         assert target.address.endswith(user.sub)
@@ -101,7 +103,8 @@ class Scene:
         return due_by_hand(row["NotificationID"], row["DueAt"])
 
     def deliver(self, due: Due | None = None) -> Outcome | None:
-        return self.delivery.deliver(due or self.due(), IN_TIME)
+        attempt = self.delivery.deliver(due or self.due(), IN_TIME)
+        return attempt.outcome if attempt else None
 
     def ask(self, category: str, template: str = "orders", **record: object) -> None:
         """One request in the place of the welcome, for Ada, whose record has other attributes too."""
@@ -433,6 +436,56 @@ def test_a_worker_that_dies_at_the_second_target_has_noted_the_first(scene: Scen
     assert (len(scene.channel.sent), len(scene.sms.sent)) == (1, 1)
 
 
+def test_a_worker_that_dies_has_noted_all_that_it_sent_whatever_lay_between(scene: Scene) -> None:
+    scene.ask("orders", Preferences={"orders": {"Push": True}})
+    scene.sms.ways = ()
+    scene.push.ways = ("Push:3", "Push:2", "Push:1")
+    scene.push.behave = raising(aws_error("Throttled"))
+    scene.deliver()
+    sent = iter([Outcome(State.SENT), Outcome(State.SENT)])
+    scene.push.behave = lambda: next(sent, None) or raising(SystemExit())()
+    with pytest.raises(SystemExit):
+        scene.deliver()
+    scene.push.behave = FakeChannel().behave
+    scene.clock.now += LEASE
+    scene.deliver()
+    assert scene.tables.the_notification()["State"] == "SENT"
+    assert (len(scene.channel.sent), len(scene.push.sent)) == (1, 3)
+
+
+def test_what_was_logged_of_one_channel_stays_when_another_is_tried_again(scene: Scene) -> None:
+    scene.ask("orders")
+    scene.sms.behave = raising(aws_error("Throttled"))
+    scene.deliver()
+    logged = scene.tables.the_notification()["Results"]["Email"]
+    scene.clock.forward(hours=1)
+    scene.deliver()
+    assert scene.tables.the_notification()["Results"]["Email"] == logged
+
+
+def test_waiting_for_one_channel_does_not_use_up_the_tries_of_another(scene: Scene) -> None:
+    scene.ask("orders")
+    scene.channel.behave = lambda: Outcome(State.WAITING_OPT_IN)
+    scene.sms.behave = raising(aws_error("Throttled"))
+    began = scene.clock.now
+    while scene.results().get("SMS") != ("FAILED", "GaveUp: Throttled"):
+        scene.clock.now = max(
+            scene.clock.now, EPOCH + timedelta(milliseconds=int(scene.tables.the_notification()["DueAt"]))
+        )
+        scene.deliver()
+    assert scene.clock.now - began > timedelta(hours=3)
+    assert scene.tables.the_notification()["State"] == "WAITING_OPT_IN"
+
+
+def test_the_sns_quota_is_counted_whatever_became_of_the_row() -> None:
+    full = Outcome(State.FAILED, "FilterPolicyLimitExceeded")
+    sent, waits = Outcome(State.SENT), Outcome(State.WAITING_OPT_IN)
+    assert Attempt(waits, {"Email": waits}, {"Email": waits}).metrics == ["WaitingOptIn"]
+    both = {"Email": full, "SMS": sent}
+    assert Attempt(sent, both, both).metrics == ["Sent", "FilterPolicyLimitExceeded"]
+    assert Attempt(sent, both, {"SMS": sent}).metrics == ["Sent"]
+
+
 def test_who_has_lost_the_lease_sends_nothing_more(scene: Scene) -> None:
     scene.ask("orders")
 
@@ -464,8 +517,7 @@ def test_a_stopped_channel_is_not_tried(scene: Scene) -> None:
 
 def test_a_channel_that_is_not_set_up_is_in_the_log(scene: Scene) -> None:
     scene.ask("orders")
-    scene.sms.ways = None
-    object.__setattr__(scene.sms, "targets", lambda _user: [])
+    scene.sms.ways = ()
     assert scene.deliver() == Outcome(State.SENT, message_id="1")
     assert scene.results()["SMS"] == ("SKIPPED", "NotSetUp")
 

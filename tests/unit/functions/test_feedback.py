@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from notifications.feedback import (
     STOP_KEY,
-    TARGET,
     Feedback,
     FeedbackError,
     RowInUseError,
@@ -82,7 +81,7 @@ def held(tables: Tables, outbox: Outbox, clock: Clock) -> Claim:
 @pytest.fixture
 def sent(outbox: Outbox, held: Claim, clock: Clock) -> None:
     """Ada, and a row of hers that was sent to her by e-mail."""
-    outbox.record(held, SENT, {TARGET: SENT}, clock(), None)
+    outbox.record(held, SENT, {"Email": SENT}, clock(), None)
 
 
 def put_person(tables: Tables, **changes: Any) -> None:
@@ -97,7 +96,7 @@ def stops(tables: Tables) -> dict[str, str]:
 
 def says(tables: Tables) -> tuple[str, str, str, str]:
     row = tables.the_notification()
-    result = row["Results"].get(TARGET, {})
+    result = row["Results"].get("Email", {})
     return row["State"], row.get("Reason", ""), result.get("State", ""), result.get("Reason", "")
 
 
@@ -112,7 +111,7 @@ def test_the_way_is_stopped_and_the_row_says_why(
     assert feedback.take(json.dumps(event(kind))) == kind
     assert stops(tables) == {STOP_KEY: kind}
     assert says(tables) == ("FAILED", kind, "FAILED", kind)
-    assert tables.the_notification()["Results"][TARGET]["MessageID"] == "m-1"
+    assert tables.the_notification()["Results"]["Email"]["MessageID"] == "m-1"
 
 
 def test_an_event_that_comes_again_changes_nothing_even_when_the_person_has_resumed(
@@ -148,7 +147,7 @@ def test_an_event_before_the_record_of_the_mail_stops_at_once_and_comes_again_fo
     with pytest.raises(RowInUseError):
         feedback.take(json.dumps(event()))
     assert stops(tables) == {STOP_KEY: "Bounce"}
-    assert outbox.record(held, SENT, {TARGET: SENT}, clock(), None)
+    assert outbox.record(held, SENT, {"Email": SENT}, clock(), None)
     assert feedback.take(json.dumps(event())) is Verdict.BOUNCE
     assert says(tables) == ("FAILED", "Bounce", "FAILED", "Bounce")
 
@@ -161,7 +160,7 @@ def test_a_worker_that_takes_the_row_meanwhile_is_not_disturbed(
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    outbox.record(held, Outcome(State.RETRY, "Throttled"), {TARGET: SENT}, clock(), clock())
+    outbox.record(held, Outcome(State.RETRY, "Throttled"), {"Email": SENT}, clock(), clock())
     stale = outbox.get(ID)
     assert stale
     assert outbox.claim(due_by_hand(ID, stale["DueAt"]), clock())
@@ -194,7 +193,7 @@ def test_what_went_or_goes_another_way_still_speaks_for_the_row(
     sms: Outcome,
 ) -> None:
     due = None if state.final else clock()
-    outbox.record(held, Outcome(state), {TARGET: SENT, "SMS": sms}, clock(), due)
+    outbox.record(held, Outcome(state), {"Email": SENT, "SMS": sms}, clock(), due)
     feedback.take(json.dumps(event()))
     assert says(tables) == (state, "", "FAILED", "Bounce")
     assert tables.the_notification()["Results"]["SMS"]["State"] == sms.state

@@ -120,13 +120,5 @@ def test_rows_are_spread_over_all_shards_and_no_others(notification_id: str) -> 
     assert {due_shard(f"welcome#{n}") for n in range(200)} == {str(n) for n in range(DUE_SHARDS)}
 
 
-def test_a_metric_is_named_after_the_state() -> None:
-    assert Outcome(State.WAITING_OPT_IN, "PendingConfirmation").metrics == ["WaitingOptIn"]
-    assert Outcome(State.FAILED, "FilterPolicyLimitExceeded").metrics == [
-        "Failed",
-        "FilterPolicyLimitExceeded",
-    ]
-
-
 def test_a_lease_is_longer_than_any_function_may_run() -> None:
     assert timedelta(seconds=120) < LEASE

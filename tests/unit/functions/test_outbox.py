@@ -97,7 +97,7 @@ def test_what_was_done_is_written_by_target_and_what_was_there_stays(
 ) -> None:
     claim = claimed(outbox, tables, clock)
     sent = Outcome(State.SENT, message_id="1")
-    assert outbox.note(claim, "Push:1", sent, clock.now)
+    assert outbox.note(claim, {"Push:1": sent}, clock.now)
     assert outbox.record(claim, sent, {"Email": GIVEN_UP}, clock.now, None)
     results = tables.the_notification()["Results"]
     assert {key: result["State"] for key, result in results.items()} == {"Push:1": "SENT", "Email": "FAILED"}
@@ -106,7 +106,7 @@ def test_what_was_done_is_written_by_target_and_what_was_there_stays(
 
 def test_what_is_noted_keeps_the_row(outbox: Outbox, tables: Tables, clock: Clock) -> None:
     claim = claimed(outbox, tables, clock)
-    outbox.note(claim, "SMS", Outcome(State.SENT), clock.now)
+    outbox.note(claim, {"SMS": Outcome(State.SENT)}, clock.now)
     assert tables.the_notification()["DueAt"] == claim.lease
 
 
