@@ -14,13 +14,13 @@ module "topic" {
   publisher_arns = [module.deliver.role_arn, module.sweep.role_arn]
 }
 
-# The function that receives has 30 seconds.
+# Six times as long as the function that receives may run: "Configuring a queue to use with Lambda".
 module "queues" {
   source = "./modules/sqs"
 
   name_prefix                = var.name_prefix
   kms_key_arn                = var.kms_key_arn
-  visibility_timeout_seconds = 180
+  visibility_timeout_seconds = 360
 }
 
 # For links to unsubscribe, which work without signing in.
@@ -118,10 +118,12 @@ module "enqueue" {
   package_path       = var.lambda_package_path
   runtime            = var.lambda_runtime
   statements         = local.enqueue_statements
-  timeout_seconds    = 30
+  timeout_seconds    = 60
 
+  # A long queue must not take the account's concurrency away from sign-ups.
   queue = {
-    arn = module.queues.request_queue_arn
+    arn                 = module.queues.request_queue_arn
+    maximum_concurrency = 10
   }
 }
 
@@ -250,7 +252,7 @@ module "feedback" {
   package_path       = var.lambda_package_path
   runtime            = var.lambda_runtime
   statements         = local.feedback_statements
-  timeout_seconds    = 30
+  timeout_seconds    = 60
 
   # SNS does not wait: what Lambda gives up is put where a person looks at what was refused.
   asynchronous = {

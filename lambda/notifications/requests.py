@@ -33,6 +33,8 @@ EVERYONE = "everyone"
 RESERVED = "account"
 MAX_BYTES = 200_000
 MAX_DEPTH = 32
+# of a refused request, as a JSON text: SQS takes 256 KiB, and the refusal says more than that
+MAX_KEPT = 250_000
 # the same key within this time is the same request
 WINDOW = timedelta(hours=24)
 NOT_BEFORE_AHEAD = timedelta(days=365)
@@ -162,14 +164,21 @@ class Intake:
             raise
 
     def _accept(self, asked: Request, requested_at: datetime, now: datetime) -> Taken:
-        category = self._category(asked.category)
-        _check_times(asked, requested_at)
+        try:
+            category = self._category(asked.category)
+            _check_times(asked, requested_at)
+        except RefusedError:
+            # it may be one that was taken, and comes again when its time is over
+            before = self.outbox.get(row_id(asked.key))
+            if before is not None and before.get("Digest") == asked.digest:
+                return Taken.REPEATED
+            raise
         sub = self._subject(asked.user) if asked.user else ""
         if sub is None:
             _refuse_recipient()
         still_there = [while_there(self.user_table, asked.user, sub)] if asked.user else []
         good_until = asked.good_until(category, requested_at)
-        before: dict[str, Any] | None = None
+        before = None
         for _ in range(_LOOKS):
             if asked.user:
                 row = _row_for_one(asked, sub, good_until, now, replaces=before is not None)
@@ -234,24 +243,20 @@ class Intake:
         return {"Put": {"TableName": self.outbox.table, "Item": marshal(row), **condition}}
 
     def _what_may_be_kept(self, body: str) -> str:
-        """The request as it came; without recipient and data if it speaks of somebody whom we do not know.
+        """The request as it came; without recipient and data if it may be of somebody whom we do not know.
 
-        That may be somebody who was erased, and nothing of theirs may come back by this way.
+        That may be somebody who was erased, and nothing of theirs may come back by this way. Nor has the
+        queue room for every request, with what JSON makes of its quotes and line breaks.
         """
-        if len(body.encode(errors="replace")) > MAX_BYTES:
-            return "{}"
+        whole = body if len(json.dumps(body).encode()) <= MAX_KEPT else ""
         try:
             content = json.loads(body)
         except (ValueError, RecursionError):
-            return body
+            return whole
         if not isinstance(content, dict):
-            return body
-        recipient = content.get("to")
-        user = recipient.get("user") if isinstance(recipient, dict) else recipient
-        if recipient is None or user == EVERYONE:
-            return body
-        if isinstance(user, str) and re.fullmatch(r"[^\ud800-\udfff]{1,128}", user) and self._subject(user):
-            return body
+            return whole
+        if whole and self._is_of_those_we_know(content):
+            return whole
         key, category = content.get("id"), content.get("category")
         kept = {}
         if isinstance(key, str) and re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", key):
@@ -259,6 +264,15 @@ class Intake:
         if isinstance(category, str) and category in self.catalogue:
             kept["category"] = category
         return json.dumps(kept)
+
+    def _is_of_those_we_know(self, content: Mapping[str, Any]) -> bool:
+        """Whether a request is for everyone, for somebody who has a record, or to cancel one."""
+        to = content.get("to")
+        user = to.get("user") if isinstance(to, dict) else to
+        if user == EVERYONE or "cancel" in content:
+            return True
+        named = isinstance(user, str) and re.fullmatch(r"[^\ud800-\udfff]{1,128}", user)
+        return bool(named and self._subject(named[0]))
 
 
 def _row_for_one(

@@ -17,8 +17,11 @@ from notifications.catalogue import catalogue_from
 from notifications.clients import DELIVERY, client
 from notifications.notification import EPOCH, timestamp
 from notifications.outbox import Outbox
-from notifications.requests import Intake, RefusedError
+from notifications.requests import BusyError, Intake, RefusedError
 from notifications.settings import EnqueueSettings
+
+# of one message: find the recipient, write the row, look at what was there and write again; or refuse it
+ENOUGH_SECONDS = 6 * DELIVERY.worst_case_seconds
 
 log = Logger()
 metrics = Metrics()
@@ -41,6 +44,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("Received", MetricUnit.Count, len(event["Records"]))
 
     def take(record: SQSRecord) -> None:
+        if context.get_remaining_time_in_millis() / 1000 < ENOUGH_SECONDS:
+            # cut off half-way, all of the batch would come again
+            raise BusyError
         now = datetime.now(UTC)
         try:
             taken = str(_intake.take(record.body, _sent_at(record), now))
@@ -72,7 +78,6 @@ def _refuse(record: SQSRecord, refusal: RefusedError, now: datetime) -> None:
     }
     _sqs.send_message(
         QueueUrl=_settings.refused_queue_url,
-        # as it was, since a request of 200 KB must not grow past what a queue takes
-        MessageBody=json.dumps(refused, ensure_ascii=False),
+        MessageBody=json.dumps(refused),
         MessageAttributes={"Reason": {"DataType": "String", "StringValue": refusal.code}},
     )

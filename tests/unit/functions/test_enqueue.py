@@ -20,8 +20,14 @@ from .conftest import ADA, NOTIFICATIONS, USERS, Tables
 
 CATALOGUE = {"orders": {"channels": ["Email"], "critical": False, "good_for_hours": 72}}
 CONTEXT = SimpleNamespace(
-    function_name="enqueue", memory_limit_in_mb=128, invoked_function_arn="arn", aws_request_id="1"
+    function_name="enqueue",
+    memory_limit_in_mb=128,
+    invoked_function_arn="arn",
+    aws_request_id="1",
+    get_remaining_time_in_millis=lambda: 60_000,
 )
+# "SQS message quotas" (Amazon SQS Developer Guide), as Terraform's provider sets it; of body and attributes
+MESSAGE_BYTES = 262_144
 ORDER = {"id": "1042", "to": {"user": ADA.user_id}, "category": "orders", "data": {"secret": "of Ada's"}}
 
 
@@ -132,12 +138,33 @@ def test_of_somebody_unknown_the_refused_queue_gets_id_and_category_alone(
     assert "carol" not in message["Body"]
 
 
-@pytest.mark.parametrize("body", ['"' * 250_000, "\n" * 190_000, json.dumps({"a": '"' * 90_000})])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '"' * 250_000,
+        "\n" * 190_000,
+        json.dumps({"a": '"' * 90_000}),
+        json.dumps({**ORDER, "category": "gossip", "data": {"rows": ["x"] * 45_000}}),
+        json.dumps({**ORDER, "category": "gossip", "data": {"word": "ä" * 60_000}}, ensure_ascii=False),
+    ],
+)
 def test_even_a_huge_request_can_be_refused(
     enqueue: ModuleType, sqs: Any, refused_queue: str, body: str
 ) -> None:
     assert enqueue.handler(event(body), CONTEXT) == {"batchItemFailures": []}
-    assert len(messages(sqs, refused_queue)) == 1
+    (message,) = messages(sqs, refused_queue)
+    reason = message["MessageAttributes"]["Reason"]["StringValue"]
+    assert len(message["Body"].encode()) + len(f"ReasonString{reason}") <= MESSAGE_BYTES
+    assert json.loads(message["Body"])["reason"]["code"] == reason
+
+
+def test_what_there_is_no_time_for_comes_again(enqueue: ModuleType, tables: Tables) -> None:
+    times = iter([60_000, int(enqueue.ENOUGH_SECONDS * 1000) - 1])
+    context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: next(times)})
+    assert enqueue.handler(event(ORDER, {**ORDER, "id": "1043"}), context) == {
+        "batchItemFailures": [{"itemIdentifier": "1"}]
+    }
+    assert len(tables.notifications) == 1
 
 
 def test_what_could_not_be_done_now_comes_again_and_nothing_else(

@@ -328,6 +328,13 @@ def test_whatever_it_is_refused_for_nothing_is_kept_of_somebody_unknown(
     assert set(json.loads(kept)) <= {"id", "category"}
 
 
+@pytest.mark.parametrize("body", [{"user": "ada"}, {"recipient": {"user": "ada"}}, {"id": "1", "data": {}}])
+def test_of_a_request_that_is_for_nobody_that_can_be_told_nothing_is_kept(
+    take: Callable[..., Taken], body: dict[str, Any]
+) -> None:
+    assert json.loads(refused(take, json.dumps(body)).kept).keys() <= {"id"}
+
+
 def test_what_is_refused_of_somebody_known_is_kept_as_it_was(take: Callable[..., Taken]) -> None:
     body = json.dumps({**ORDER, "category": "gossip"})
     assert refused(take, body).kept == body
@@ -436,6 +443,16 @@ def test_a_message_that_was_taken_is_not_refused_when_it_comes_again_after_its_e
     take(ORDER, expires_at=soon)
     clock.forward(hours=2)
     assert take(ORDER, sent_ago=2, expires_at=soon) is Taken.REPEATED
+
+
+def test_a_request_that_was_taken_changes_nothing_when_it_is_made_again_after_its_expiry(
+    take: Callable[..., Taken], clock: Clock
+) -> None:
+    soon = "2026-11-22T13:00:00Z"
+    take(ORDER, expires_at=soon)
+    clock.forward(hours=2)
+    assert take(ORDER, expires_at=soon) is Taken.REPEATED
+    assert refused(take, ORDER, expires_at="2026-11-22T13:30:00Z").code == "invalid_time"
 
 
 def test_a_row_that_no_request_made_stays(take: Callable[..., Taken], tables: Tables) -> None:
