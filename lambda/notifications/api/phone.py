@@ -13,6 +13,7 @@ from notifications.api.exchange import Answer, Caller, Request
 from notifications.api.services import TRIES, Person, Services
 from notifications.catalogue import SMS
 from notifications.channels import failure
+from notifications.channels.sms import send_text
 from notifications.notification import State
 
 CODE_IS_GOOD_FOR = timedelta(minutes=10)
@@ -26,6 +27,8 @@ def change(services: Services, request: Request) -> Answer:
     if number is None:
         return _remove(services, person)
     if code is None:
+        # before there is a turn: who gets no code must not keep others from theirs
+        _codes_sent(person, services.clock())
         return _send_code(services, request.caller, number)
     return _check(services, person, number, code)
 
@@ -44,16 +47,15 @@ def _send_code(services: Services, caller: Caller, number: str) -> Answer:
     code = f"{secrets.randbelow(10**6):06}"
     _keep_code(services, caller, number, code)
     services.sleep(wait.total_seconds())
+    text = f"{code} confirms this phone number for notifications. It is valid for 10 minutes."
     try:
-        services.sns.publish(
-            PhoneNumber=number,
-            Message=f"{code} confirms this phone number for notifications. It is valid for 10 minutes.",
-            MessageAttributes={"AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"}},
-        )
+        refused = send_text(services.sns, number, text).stop
     except ClientError as error:
-        if failure(error).state is State.FAILED:
-            raise ApiError(400, "number_refused", "No SMS can be sent to this number.") from None
-        raise
+        refused = failure(error).state is State.FAILED
+        if not refused:
+            raise
+    if refused:
+        raise ApiError(400, "number_refused", "No SMS can be sent to this number.")
     return Answer(202, {"status": "code_sent", "expires_in": int(CODE_IS_GOOD_FOR.total_seconds())})
 
 
@@ -61,12 +63,7 @@ def _keep_code(services: Services, caller: Caller, number: str, code: str) -> No
     """Counts a code and keeps its digest, before it is sent: what cannot be counted is not sent."""
     for _ in range(TRIES):
         person, now = services.person(caller), services.clock()
-        seen = person.record.get("PhoneCodes")
-        sent = int(seen["Sent"]) if seen and seen["Day"] == _day(now) else 0
-        if sent >= CODES_A_DAY:
-            raise ApiError(
-                429, "too_many_requests", f"{CODES_A_DAY} codes a day are sent; try again tomorrow."
-            )
+        seen, sent = person.record.get("PhoneCodes"), _codes_sent(person, now)
         pending = {
             "Number": number,
             "CodeDigest": _digest(person, number, code),
@@ -82,6 +79,19 @@ def _keep_code(services: Services, caller: Caller, number: str, code: str) -> No
         ):
             return
     raise try_again()
+
+
+def _codes_sent(person: Person, now: datetime) -> int:
+    """How many codes were sent today.
+
+    Raises:
+        ApiError: no more are.
+    """
+    seen = person.record.get("PhoneCodes")
+    sent = int(seen["Sent"]) if seen and seen["Day"] == _day(now) else 0
+    if sent >= CODES_A_DAY:
+        raise ApiError(429, "too_many_requests", f"{CODES_A_DAY} codes a day are sent; try again tomorrow.")
+    return sent
 
 
 def _check(services: Services, person: Person, number: str, code: str) -> Answer:

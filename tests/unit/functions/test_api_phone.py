@@ -27,7 +27,12 @@ def api(tables: Tables, clock: Clock) -> Api:
 def sent(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The SMS that went out."""
     messages: list[dict[str, Any]] = []
-    monkeypatch.setattr(api.services.sns, "publish", lambda **sms: messages.append(sms))
+
+    def publish(**sms: Any) -> dict[str, str]:
+        messages.append(sms)
+        return {"MessageId": "1"}
+
+    monkeypatch.setattr(api.services.sns, "publish", publish)
     return messages
 
 
@@ -148,7 +153,12 @@ def test_a_number_that_is_none_is_refused(api: Api, sent: list[dict[str, Any]], 
 
 @pytest.mark.parametrize(
     ("error", "status", "code"),
-    [("InvalidParameter", 400, "number_refused"), ("Throttled", 503, "try_again")],
+    [
+        ("InvalidParameter", 400, "number_refused"),
+        ("OptedOut", 400, "number_refused"),
+        ("ValidationException", 400, "number_refused"),
+        ("Throttled", 503, "try_again"),
+    ],
 )
 def test_what_sns_refuses_is_told(api: Api, error: str, status: int, code: str) -> None:
     refused = Mock(side_effect=ClientError({"Error": {"Code": error}}, "Publish"))
@@ -161,3 +171,11 @@ def test_codes_stand_in_line_with_other_sms(api: Api, sent: list[dict[str, Any]]
     with patch.object(Rates, "turn", return_value=None):
         assert put(api, phone_number=NUMBER)[0] == 503
     assert (sent, "PhoneCodes" in api.record(ADA)) == ([], False)
+
+
+def test_who_gets_no_more_codes_today_takes_no_turn(api: Api, sent: list[dict[str, Any]]) -> None:
+    for _ in range(5):
+        put(api, phone_number=NUMBER)
+    with patch.object(Rates, "turn") as turn:
+        assert put(api, phone_number=NUMBER)[0] == 429
+    assert turn.call_count == 0
