@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 from notifications import api
 from notifications.api.app import OPERATIONS, PAGES
 from notifications.api.document import document, operations
+from notifications.tokens import MAX_LENGTH
 
 from .api import Api
 from .conftest import Clock, Tables
@@ -38,6 +39,14 @@ def test_every_documented_route_is_registered_and_no_other(tables: Tables, clock
 def test_only_the_link_in_a_mail_works_without_signing_in() -> None:
     assert {op.path for op in operations() if not op.signed_in} == {"/unsubscribe"}
     assert {op.name for op in operations() if not op.signed_in} == PAGES
+
+
+def test_a_token_is_documented_as_long_as_it_may_be() -> None:
+    lengths = [
+        entry["parameters"][0]["schema"]["maxLength"]
+        for entry in document()["paths"]["/unsubscribe"].values()
+    ]
+    assert lengths == [MAX_LENGTH, MAX_LENGTH]
 
 
 def test_the_route_that_an_emulator_keeps_for_itself_is_not_used() -> None:
