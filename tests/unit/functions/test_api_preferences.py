@@ -101,6 +101,7 @@ def test_of_two_changes_at_once_one_wins(api: Api) -> None:
         ({"quiet_hours": {"start": "24:00", "end": "07:00", "time_zone": "UTC"}}, "invalid_body"),
         ({"default_channel": "Fax"}, "invalid_body"),
         ({"resume": ["Push"]}, "invalid_body"),
+        ({"resume": ["Email", "Email"]}, "invalid_body"),
         ({"enabled": "yes"}, "invalid_body"),
     ],
 )
