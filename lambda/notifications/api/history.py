@@ -5,6 +5,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from notifications.api.errors import ApiError
@@ -15,8 +16,6 @@ from notifications.rows import marshal, unmarshal
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
-# Rows of an earlier holder of the user name are left out; so many pages are read to fill one.
-_PAGES = 5
 
 
 def show(services: Services, request: Request) -> Answer:
@@ -24,28 +23,24 @@ def show(services: Services, request: Request) -> Answer:
     services.person(request.caller)
     limit = _limit(request.query.get("limit"))
     start = _start(request.query.get("cursor"), request.caller)
-    found: list[dict[str, Any]] = []
-    for _ in range(_PAGES):
-        page = services.outbox.dynamodb.query(
-            TableName=services.outbox.table,
-            IndexName=BY_USER_INDEX,
-            KeyConditionExpression="UserID = :user",
-            # jobs and devices are rows too, and have no category
-            FilterExpression="#sub = :sub AND attribute_exists(Category)",
-            ExpressionAttributeNames={"#sub": "Sub"},
-            ExpressionAttributeValues=marshal({":user": request.caller.user_id, ":sub": request.caller.sub}),
-            ScanIndexForward=False,
-            # what is left out counts too
-            Limit=limit,
-            **({"ExclusiveStartKey": start} if start else {}),
-        )
-        found += [unmarshal(item) for item in page["Items"]]
-        start = page.get("LastEvaluatedKey")
-        if len(found) > limit:
-            start = _key(found[limit - 1])
-        if len(found) >= limit or not start:
-            break
-    cursor = _cursor(unmarshal(start), request.caller) if start else None
+    pages = services.outbox.dynamodb.get_paginator("query").paginate(
+        TableName=services.outbox.table,
+        IndexName=BY_USER_INDEX,
+        KeyConditionExpression="UserID = :user",
+        # jobs and devices are rows too, and have no category
+        FilterExpression="#sub = :sub AND attribute_exists(Category)",
+        ExpressionAttributeNames={"#sub": "Sub"},
+        ExpressionAttributeValues=marshal({":user": request.caller.user_id, ":sub": request.caller.sub}),
+        ScanIndexForward=False,
+        # what is left out counts too
+        PaginationConfig={"PageSize": MAX_LIMIT + 1},
+        **({"ExclusiveStartKey": start} if start else {}),
+    )
+    rows = (unmarshal(item) for page in pages for item in page["Items"])
+    # one more than is shown. What an earlier holder of the user name left is read over, however much it is:
+    # a cursor that stood in it would tell of it
+    found = list(islice(rows, limit + 1))
+    cursor = _cursor(found[limit - 1], request.caller) if len(found) > limit else None
     return Answer(200, {"notifications": [_shown(row) for row in found[:limit]], "cursor": cursor})
 
 
@@ -57,13 +52,12 @@ def _limit(text: str | None) -> int:
     return int(text)
 
 
-def _key(row: Mapping[str, Any]) -> dict[str, Any]:
-    return marshal({name: row[name] for name in ("UserID", "CreatedAt", "NotificationID")})
+def _cursor(last: Mapping[str, Any], caller: Caller) -> str:
+    """Where to go on: after the last row that was shown.
 
-
-def _cursor(key: Mapping[str, Any], caller: Caller) -> str:
-    """Where to go on. It has the subject in it, not the user name, since it stands in a URL."""
-    place = json.dumps([caller.sub, key["CreatedAt"], key["NotificationID"]])
+    It has the subject in it, not the user name, since it stands in a URL.
+    """
+    place = json.dumps([caller.sub, last["CreatedAt"], last["NotificationID"]])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 

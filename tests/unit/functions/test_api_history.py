@@ -1,3 +1,5 @@
+import base64
+import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -47,6 +49,7 @@ def pages(api: Api, limit: int) -> list[list[str]]:
         if page["cursor"] is None:
             return found
         query["cursor"] = page["cursor"]
+        assert json.loads(base64.urlsafe_b64decode(f"{page['cursor']}=="))[2] == found[-1][-1]
 
 
 def test_a_person_sees_what_became_of_a_notification(api: Api) -> None:
@@ -77,13 +80,14 @@ def test_pages_go_from_the_newest_to_the_oldest_and_leave_nothing_out(api: Api, 
     assert all(len(page) == limit for page in found[:-1])
 
 
-def test_a_page_is_full_although_an_earlier_holders_rows_lie_between(api: Api) -> None:
-    for number in range(1, 7):
-        message(api, 2 * number)
-        message(api, 2 * number + 1, EARLIER_ADA)
-    found = pages(api, 3)
-    assert [len(page) for page in found if page] == [3, 3, 1]
-    assert "earlier" not in str(found)
+@pytest.mark.parametrize("limit", [1, 3, 6])
+def test_an_earlier_holders_rows_are_read_over(api: Api, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    # or a page of the table would hold all of them
+    monkeypatch.setattr("notifications.api.history.MAX_LIMIT", 6)
+    for number in range(-9, 40):
+        message(api, number, ADA if number in (2, 3, 4, 20, 30) else EARLIER_ADA)
+    newest_first = [*(f"app#{ADA.sub}-{number}" for number in (30, 20, 4, 3, 2)), f"welcome#{ADA.sub}"]
+    assert pages(api, limit) == [newest_first[at : at + limit] for at in range(0, 6, limit)]
 
 
 def test_what_is_not_a_notification_is_not_shown(api: Api) -> None:
