@@ -35,12 +35,19 @@ def add(services: Services, request: Request) -> Answer:
     device_id = hashlib.sha256(f"{platform}:{token}".encode()).hexdigest()[:16]
     _check_room(services.person(request.caller), device_id)
     device = {"EndpointArn": _endpoint(services.sns, application, token), "Platform": platform}
-    for _ in range(TRIES):
-        person = services.person(request.caller)
-        _check_room(person, device_id)
-        if write_together(services.outbox.dynamodb, _addition(services, person, device_id, device)) is None:
-            return Answer(201, {"id": device_id, "platform": platform})
-    raise try_again()
+    try:
+        for _ in range(TRIES):
+            person = services.person(request.caller)
+            _check_room(person, device_id)
+            writes = _addition(services, person, device_id, device)
+            if write_together(services.outbox.dynamodb, writes) is None:
+                return Answer(201, {"id": device_id, "platform": platform})
+        raise try_again()
+    except ApiError:
+        # nobody would ever remove what no row knows of
+        if services.outbox.get(device_row_id(device_id)) is None:
+            services.sns.delete_endpoint(EndpointArn=device["EndpointArn"])
+        raise
 
 
 def remove(services: Services, request: Request) -> Answer:
@@ -50,8 +57,8 @@ def remove(services: Services, request: Request) -> Answer:
         device = person.record.get("Devices", {}).get(device_id)
         if device is None:
             return Answer(204)
-        # first, since it can be repeated as long as the record has it; whom the phone has passed to is
-        # not hurt: then it is not in this record any more
+        # first, since it can be repeated as long as the record has it. Who takes the phone over at this very
+        # moment may lose the endpoint, until their app adds the device again at its next start
         services.sns.delete_endpoint(EndpointArn=device["EndpointArn"])
         writes = [_without(services, person.record, device_id), _row_deleted(services, person, device_id)]
         if write_together(services.outbox.dynamodb, writes) is None:

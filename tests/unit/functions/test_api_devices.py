@@ -1,8 +1,11 @@
 import contextlib
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from notifications.api import devices
 from notifications.erasure_job import device_row_id
 
 from .api import Api, Died
@@ -82,6 +85,37 @@ def test_there_are_five_devices_at_most(api: Api) -> None:
     assert add(api, ADA, {"platform": "GCM", "token": "t0"}) == ids[0]
     assert api.as_(ADA)("DELETE", f"/devices/{ids[0]}") == (204, None)
     add(api)
+
+
+def meanwhile(api: Api, happens: Callable[[], Any]) -> tuple[int, Any]:
+    """Adds a device, while something else happens after the endpoint was made."""
+    made, left = devices._endpoint, [happens]
+
+    def and_then(*arguments: Any) -> str:
+        arn = made(*arguments)
+        if left:
+            left.pop()()
+        return arn
+
+    with patch.object(devices, "_endpoint", and_then):
+        return api.as_(ADA)("POST", "/devices", PHONE)
+
+
+def test_no_endpoint_is_left_when_the_account_is_deleted_meanwhile(api: Api) -> None:
+    assert meanwhile(api, lambda: api.as_(ADA)("DELETE", "/account"))[0] == 404
+    assert endpoints(api) == {}
+
+
+def test_no_endpoint_is_left_when_others_take_the_room_meanwhile(api: Api) -> None:
+    others = [{"platform": "GCM", "token": f"t{n}"} for n in range(5)]
+    status, body = meanwhile(api, lambda: [add(api, ADA, other) for other in others])
+    assert (status, body["error"]["code"]) == (400, "too_many_devices")
+    assert {endpoint["Token"] for endpoint in endpoints(api).values()} == {other["token"] for other in others}
+
+
+def test_the_endpoint_of_who_took_the_phone_over_meanwhile_stays(api: Api) -> None:
+    assert meanwhile(api, lambda: [api.as_(ADA)("DELETE", "/account"), add(api, BOB)])[0] == 404
+    assert len(endpoints(api)) == 1
 
 
 def test_an_unknown_platform_is_refused_with_those_that_there_are(api: Api) -> None:
