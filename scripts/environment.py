@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import boto3
 import click
 import hcl2
+from hcl2.utils import SerializationOptions
+from lark.exceptions import UnexpectedInput
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -65,13 +67,18 @@ class Environment:
         return {name: value for file in self.var_files for name, value in load_hcl(file).items()}
 
     def setting(self, name: str) -> str:
-        """The value that the root module's variable has here: from its *.tfvars, or its default."""
-        if name in self.settings:
-            return str(self.settings[name])
-        declared: list[dict[str, Any]] = load_hcl(TERRAFORM / "variables.tf")["variable"]
-        return str(
-            next(body for variable in declared for key, body in variable.items() if key == name)["default"]
-        )
+        """The value that the root module's variable has here: from its *.tfvars, or its default.
+
+        Raises:
+            click.ClickException: it has neither; the message names it.
+        """
+        value = self.settings.get(name)
+        if value is None:
+            declared: list[dict[str, Any]] = load_hcl(TERRAFORM / "variables.tf")["variable"]
+            value = next(variable[name] for variable in declared if name in variable).get("default")
+        if value is None:
+            raise click.ClickException(f"Set {name} in {self.folder / 'terraform.tfvars'}.")
+        return str(value)
 
     @property
     def region(self) -> str:
@@ -147,21 +154,30 @@ _GO_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 # of the SDKs, and the older ones of Terraform's S3 backend and AWS provider ("Custom Service Endpoints")
 _ENDPOINTS = re.compile(r"AWS_ENDPOINT_URL.*|(TF_)?AWS_(DYNAMODB|IAM|S3|STS)_ENDPOINT")
+_AS_DATA = SerializationOptions(
+    with_comments=False, explicit_blocks=False, preserve_heredocs=False, strip_string_quotes=True
+)
 
 
 def load_hcl(path: Path) -> dict[str, Any]:
-    """An HCL file as data. python-hcl2 keeps the quotes of strings and names, which nobody wants."""
+    """An HCL file as data: its strings as what they say, and not as they are written.
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key.strip('"'): plain(below) for key, below in value.items()}
-        if isinstance(value, list):
-            return [plain(item) for item in value]
-        return value.strip('"') if isinstance(value, str) else value
-
-    with path.open() as file:
-        loaded: dict[str, Any] = plain(hcl2.load(file))
-    return loaded
+    Raises:
+        click.ClickException: it cannot be read; the message names the file and the place.
+    """
+    try:
+        text = path.read_text("utf-8")
+        return dict(hcl2.loads(text, serialization_options=_AS_DATA))
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{path} is not UTF-8 at byte {error.start}; save it as that.") from None
+    except UnexpectedInput as error:
+        raise click.ClickException(
+            f"{path} is not HCL from line {error.line}, column {error.column}; `terraform fmt` says more."
+        ) from None
+    except RecursionError:
+        raise click.ClickException(f"{path} is nested too deep.") from None
 
 
 def _refuse_real_aws(url: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 
+from scripts.catalogue import files_of
 from scripts.environment import BUILD, ROOT
 
 SOURCE = ROOT / "lambda"
@@ -28,7 +29,6 @@ PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
 EPOCH = (1980, 1, 1, 0, 0, 0)
 UNIX = 3
 TEMPLATES = "templates"
-TEXTS = {".txt", ".html"}
 # "Recording installed projects" (Python Packaging User Guide): what an installation notes about itself
 LEFT_OUT = {"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json"}
 # compiled modules and their sources, what only type checkers read, the pages of Powertools' Swagger UI,
@@ -69,7 +69,9 @@ def build(
         _vendor(source / "requirements.txt", vendored, architecture, python)
         archive = Path(work) / "lambda.zip"
         with zipfile.ZipFile(archive, "w") as file:
-            files = [*_files(vendored), *_files(source, PACKAGE), *(_texts(templates) if templates else [])]
+            texts = files_of(templates) if templates else ()
+            files = [*_files(vendored), *_files(source, PACKAGE)]
+            files += [(f"{TEMPLATES}/{name}", path) for name, path in texts]
             for name, path in sorted(files):
                 entry = zipfile.ZipInfo(name, EPOCH)
                 entry.create_system = UNIX
@@ -110,10 +112,3 @@ def _files(top: Path, below: str = "") -> Iterator[tuple[str, Path]]:
         left_out = path.name in LEFT_OUT or path.suffix in KINDS_LEFT_OUT
         if path.is_file() and not left_out and not {"__pycache__", "bin"} & set(name.parts):
             yield name.as_posix(), path
-
-
-def _texts(templates: Path) -> Iterator[tuple[str, Path]]:
-    """What the functions read of the team's templates: no samples, and no editor's files."""
-    for path in templates.rglob("*"):
-        if path.is_file() and path.suffix in TEXTS:
-            yield f"{TEMPLATES}/{path.relative_to(templates).as_posix()}", path

@@ -309,6 +309,48 @@ def test_a_setting_of_a_later_file_counts(configuration: Path) -> None:
     assert dev.setting("name_prefix") == "some-dev"
 
 
+@pytest.mark.parametrize("line", ["", "aws_region = null\n"])
+def test_a_setting_that_there_must_be_is_asked_for(configuration: Path, line: str) -> None:
+    with (configuration / "variables.tf").open("a") as variables:
+        variables.write('variable "aws_region" {\n  type = string\n}\n')
+    dev = environment.remote("dev", {})
+    tfvars = dev.folder / "terraform.tfvars"
+    tfvars.write_text(f"lambda_runtime = null\n{line}")
+    assert dev.setting("lambda_runtime") == "python3.13"
+    with pytest.raises(click.ClickException) as caught:
+        _ = dev.region
+    assert caught.value.message == f"Set aws_region in {tfvars}."
+
+
+def test_strings_are_what_they_say(tmp_path: Path) -> None:
+    (tmp_path / "a.tfvars").write_text(
+        r'a = { b = "\"x\" is \u00e9\\", "c d" = "\"\"", e = "", f = null }' '\ng = <<E\nsay "y"\nE\n'
+    )
+    assert environment.load_hcl(tmp_path / "a.tfvars") == {
+        "a": {"b": '"x" is é\\', "c d": '""', "e": "", "f": None},
+        "g": 'say "y"',
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a = {\n", "is not HCL from line 2, column 1; `terraform fmt` says more."),
+        (b"a = {\n  b = 1,,\n}\n", "is not HCL from line 2, column 9; `terraform fmt` says more."),
+        (b'a = "\xe9"', "is not UTF-8 at byte 5; save it as that."),
+        (b"a = " + b"[" * 3000 + b"]" * 3000, "is nested too deep."),
+        (None, "cannot be read: No such file or directory."),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
+    file = tmp_path / "terraform.tfvars"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(click.ClickException) as caught:
+        environment.load_hcl(file)
+    assert caught.value.message == f"{file} {said}"
+
+
 @pytest.mark.parametrize("name", environment.names())
 def test_every_environment_has_the_settings_that_the_scripts_need(name: str) -> None:
     found = environment.Environment(name, {}, None)

@@ -240,13 +240,11 @@ def test_only_our_package_and_its_dependencies_are_packed(source: Path, tmp_path
     ]
 
 
-def test_the_teams_texts_are_at_the_top_and_nothing_else_of_their_folder(
-    source: Path, tmp_path: Path
-) -> None:
-    write(tmp_path / "team", "orders/sms.txt", "orders/sample.json", "orders/sms.txt~", "a.html", ".DS_Store")
+def test_the_teams_templates_are_at_the_top_as_they_are_tried(source: Path, tmp_path: Path) -> None:
+    write(tmp_path / "team", "orders/sms.txt", "orders/sample.json", "macros.jinja", ".DS_Store")
     without = package.build(tmp_path / "lambda.zip", source=source)
     assert package.build(tmp_path / "lambda.zip", source=source, templates=tmp_path / "team") != without
-    assert names(tmp_path / "lambda.zip")[-2:] == ["templates/a.html", "templates/orders/sms.txt"]
+    assert names(tmp_path / "lambda.zip")[-2:] == ["templates/macros.jinja", "templates/orders/sms.txt"]
 
 
 def test_messages_are_made_from_the_package_alone(unpacked: Path) -> None:

@@ -277,6 +277,15 @@ def test_a_template_that_could_not_be_sent_is_refused_before_anything_is_built(
     assert terraform.calls == []
 
 
+@pytest.mark.parametrize("command", ["package", "plan", "deploy"])
+def test_settings_that_cannot_be_read_are_named(terraform: FakeTerraform, command: str) -> None:
+    file = environment.ENVIRONMENTS / "dev/terraform.tfvars"
+    file.write_text('catalogue = {\n  templates = "texts"\n')
+    assert sentence(run(command, "--env", "dev")).startswith(f"{file} is not HCL from line")
+    file.unlink()
+    assert sentence(run(command, "--env", "dev")) == f"{file} cannot be read: No such file or directory."
+
+
 def test_what_aws_refuses_is_told_in_one_sentence(
     terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
