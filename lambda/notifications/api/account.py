@@ -5,7 +5,7 @@ from typing import Any
 
 from notifications.api.errors import try_again
 from notifications.api.exchange import Answer, Caller, Request
-from notifications.api.services import TRIES, Person, Services
+from notifications.api.services import TRIES, Services
 from notifications.erasure_job import ERASING, erasure_id
 from notifications.notification import milliseconds, timestamp
 from notifications.outbox import ERASURES
@@ -13,7 +13,7 @@ from notifications.rows import marshal
 from notifications.transaction import write_together
 
 # What the job needs and the record will not have any more; it must not have changed since it was read
-_SNAPSHOT = ("Email", "SubscriptionArn", "Devices")
+_SNAPSHOT = ("Email", "SubscriptionArn", "Devices", "PhoneNumber")
 
 NOT_ERASED = (
     {
@@ -36,13 +36,23 @@ NOT_ERASED = (
         "why": "A request that names somebody who is gone is refused and kept for an operator.",
         "until": "14 days after the request",
     },
+    {
+        "what": "An address that bounced or complained",
+        "why": "Amazon SES keeps it in the account's suppression list.",
+        "until": "somebody removes it there",
+    },
+    {
+        "what": "A phone number that answered STOP",
+        "why": "Amazon SNS keeps it in the account's list of numbers that have opted out.",
+        "until": "somebody removes it there",
+    },
     {"what": "Messages that were sent", "why": "They are in the person's own hands.", "until": "no limit"},
 )
 
 
 def erase(services: Services, request: Request) -> Answer:
     for _ in range(TRIES):
-        writes = _writes(services, request.caller, services.find(request.caller))
+        writes = _writes(services, request.caller, services.record(request.caller))
         failed = write_together(services.outbox.dynamodb, writes)
         # alone it fails only when a job is there already
         if failed is None or len(writes) == 1:
@@ -50,10 +60,10 @@ def erase(services: Services, request: Request) -> Answer:
     raise try_again()
 
 
-def _writes(services: Services, caller: Caller, person: Person | None) -> list[dict[str, Any]]:
+def _writes(services: Services, caller: Caller, record: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """The writes that begin an erasure: the job, and the end of the record that it was made from."""
     now = services.clock()
-    job = {
+    job: dict[str, Any] = {
         "NotificationID": erasure_id(caller.sub),
         "UserID": caller.user_id,
         "Sub": caller.sub,
@@ -62,19 +72,28 @@ def _writes(services: Services, caller: Caller, person: Person | None) -> list[d
         "DueShard": ERASURES,
         "RequestedAt": timestamp(now),
     }
-    if person is None:
+    if record is None:
         # erased before, or never registered; a job that is there knows more than this one
         return [_put(services, job, ConditionExpression="attribute_not_exists(NotificationID)")]
-    kept = {name: person.record[name] for name in _SNAPSHOT if name in person.record}
-    # over one that is there: a record that came back after it tells more
-    return [_put(services, {**job, **kept}), _deleted(services, person, kept)]
+    # over one that is there: when a record has come back after it, each knows what the other does not
+    before = _snapshot(services.outbox.get(job["NotificationID"]) or {})
+    kept = _snapshot(record)
+    devices = {**before.get("Devices", {}), **kept.get("Devices", {})}
+    return [
+        _put(services, {**job, **before, **kept, "Devices": devices}),
+        _deleted(services, record, kept),
+    ]
+
+
+def _snapshot(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in _SNAPSHOT if name in row}
 
 
 def _put(services: Services, job: Mapping[str, Any], **condition: str) -> dict[str, Any]:
     return {"Put": {"TableName": services.outbox.table, "Item": marshal(job), **condition}}
 
 
-def _deleted(services: Services, person: Person, kept: Mapping[str, Any]) -> dict[str, Any]:
+def _deleted(services: Services, record: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
     conditions = ["#sub = :sub"]
     conditions += [
         f"{name} = :{name}" if name in kept else f"attribute_not_exists({name})" for name in _SNAPSHOT
@@ -82,11 +101,11 @@ def _deleted(services: Services, person: Person, kept: Mapping[str, Any]) -> dic
     return {
         "Delete": {
             "TableName": services.users.table,
-            "Key": marshal({"UserID": person.user.user_id}),
+            "Key": marshal({"UserID": record["UserID"]}),
             "ConditionExpression": " AND ".join(conditions),
             "ExpressionAttributeNames": {"#sub": "Sub"},
             "ExpressionAttributeValues": marshal(
-                {":sub": person.user.sub, **{f":{name}": value for name, value in kept.items()}}
+                {":sub": record["Sub"], **{f":{name}": value for name, value in kept.items()}}
             ),
         }
     }

@@ -49,13 +49,16 @@ class Services:
     clock: Callable[[], datetime] = utc_now
     sleep: Callable[[float], None] = time.sleep
 
-    def find(self, caller: Caller) -> Person | None:
-        """The person who asks, if they have a record."""
+    def record(self, caller: Caller) -> Mapping[str, Any] | None:
+        """The row of the person who asks, if they have one; it may be one that cannot be read."""
         record = self.users.record(caller.user_id)
         # the user name may be somebody else's by now
-        if record is None or record.get("Sub") != caller.sub:
-            return None
-        return Person(User.from_record(record), record)
+        return record if record and record.get("Sub") == caller.sub else None
+
+    def find(self, caller: Caller) -> Person | None:
+        """The person who asks, if they have a record."""
+        record = self.record(caller)
+        return Person(User.from_record(record), record) if record else None
 
     def person(self, caller: Caller) -> Person:
         """The person who asks.

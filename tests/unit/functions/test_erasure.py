@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifications.api.exchange import Caller
+from notifications.api.services import Services
 from notifications.channels.sns_email import digest, filter_policy
 from notifications.erasure import ONCE_MORE, WATCH, WATCH_EVERY, Erasure, OutOfTimeError
 from notifications.letters import Letters, is_about
@@ -149,7 +151,8 @@ def test_nothing_is_left_of_a_person_and_all_of_another(world: World) -> None:
     ):
         world.write_letter(body)
     answer = delete_account(world, ada)
-    assert "backups" in str(answer["not_erased"])
+    for word in ("backups", "suppression list", "opted out"):
+        assert word in str(answer["not_erased"])
     assert world.api.as_(ada)("GET", "/preferences")[0] == 404
     world.work_to_the_end()
     assert traces(world, ada) == []
@@ -181,6 +184,25 @@ def test_what_comes_between_the_two_rounds_goes_too(world: World) -> None:
     world.tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(late))
     world.sns.subscribe(TopicArn=world.topic, Protocol="email", Endpoint=ada.email)
     world.write_letter({"to": {"user": "ada"}})
+    world.work_to_the_end()
+    assert traces(world, ada) == []
+
+
+def test_asking_again_after_the_record_has_come_back_forgets_nothing(world: World) -> None:
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    world.api.register(ada)
+    assert world.api.as_(ada)("POST", "/devices", {"platform": "GCM", "token": "another"})[0] == 201
+    delete_account(world, ada)
+    world.work_to_the_end()
+    assert (traces(world, ada), world.endpoints()) == ([], [])
+
+
+@pytest.mark.parametrize("attribute", ["NotificationPreference", "QuietHours", "Stopped"])
+def test_who_has_a_record_that_cannot_be_read_is_erased_too(world: World, attribute: str) -> None:
+    ada = world.sign_up(ADA)
+    world.api.change_record(ada, **{attribute: "what it never was"})
+    delete_account(world, ada)
     world.work_to_the_end()
     assert traces(world, ada) == []
 
@@ -275,17 +297,17 @@ def test_a_death_of_the_request_is_repaired_by_repeating(world: World, calls: in
 
 def test_a_device_that_is_added_at_this_moment_is_erased(world: World) -> None:
     ada = world.sign_up(ADA)
-    find, rivals = type(world.api.services).find, [1]
+    read, rivals = Services.record, [1]
 
-    def and_a_device(services: Any, caller: Any) -> Any:
-        person = find(services, caller)
+    def and_a_device(services: Services, caller: Caller) -> Any:
+        record = read(services, caller)
         if rivals:
             rivals.pop()
             assert world.api.as_(ada)("POST", "/devices", {"platform": "GCM", "token": "new"})[0] == 201
-        return person
+        return record
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(type(world.api.services), "find", and_a_device)
+        patched.setattr(Services, "record", and_a_device)
         delete_account(world, ada)
     world.work_to_the_end()
     assert world.endpoints() == []
