@@ -69,29 +69,35 @@ variable "catalogue" {
   }
 
   validation {
-    condition     = !contains(keys(var.catalogue.categories), "account")
-    error_message = "Give the category \"account\" of catalogue.categories another key: there is one of that name already, for messages about the account itself."
+    condition     = length(setintersection(keys(var.catalogue.categories), ["account", "welcome"])) == 0
+    error_message = "Give the categories \"account\" and \"welcome\" of catalogue.categories other keys: the system has a category and a template of these names itself."
   }
 
   validation {
-    condition     = alltrue([for category in values(var.catalogue.categories) : trimspace(category.name) != "" && trimspace(category.description) != ""])
+    condition     = alltrue([for category in values(var.catalogue.categories) : try(trimspace(category.name) != "" && trimspace(category.description) != "", false)])
     error_message = "Give each of catalogue.categories a name and a description: people choose by them."
   }
 
   validation {
-    condition     = alltrue([for category in values(var.catalogue.categories) : length(setsubtract(category.channels, ["Email", "SMS", "Push"])) == 0 && length(distinct(category.channels)) == length(category.channels)])
+    condition     = alltrue([for category in values(var.catalogue.categories) : try(length(setsubtract(category.channels, ["Email", "SMS", "Push"])) == 0 && length(distinct(category.channels)) == length(category.channels), false)])
     error_message = "Choose the channels of each of catalogue.categories from \"Email\", \"SMS\" and \"Push\", each once."
   }
 
   validation {
-    condition     = alltrue([for category in values(var.catalogue.categories) : category.good_for_hours >= 1 && category.good_for_hours <= 2160 && floor(category.good_for_hours) == category.good_for_hours])
+    condition     = alltrue([for category in values(var.catalogue.categories) : try(category.good_for_hours >= 1 && category.good_for_hours <= 2160 && floor(category.good_for_hours) == category.good_for_hours, false)])
     error_message = "Set good_for_hours of each of catalogue.categories to a whole number from 1 to 2160 (90 days)."
   }
 
   validation {
-    # In bytes: four characters of Base64 are three. The category that is always there takes 125.
-    condition     = length(base64encode(jsonencode(var.catalogue.categories))) * 3 / 4 <= 3000 - 125
-    error_message = "Shorten the descriptions of catalogue.categories, or have fewer categories: as JSON they may take 3000 bytes, since Lambda lets a function's environment have 4096."
+    # Lambda counts the environment as JSON, in which this JSON is a text: hence twice. In bytes: four characters
+    # of Base64 are three. The category that is always there takes 139.
+    condition     = length(base64encode(jsonencode(jsonencode(var.catalogue.categories)))) * 3 / 4 <= 3000 - 139
+    error_message = "Shorten the descriptions of catalogue.categories, or have fewer categories: as Lambda counts it, each quote as two bytes, they may take 2861 bytes of the 4096 that a function's environment may have."
+  }
+
+  validation {
+    condition     = var.catalogue.templates == null || try(length(fileset(var.catalogue.templates, "**/*.{txt,html}")) > 0, false)
+    error_message = "There are no templates in the folder that catalogue.templates names. Correct the path (relative to the terraform folder), or leave it out."
   }
 }
 
@@ -107,7 +113,7 @@ variable "channel_rates" {
   }
 
   validation {
-    condition     = alltrue([for rate in values(var.channel_rates) : rate > 0 && rate <= 1000])
+    condition     = alltrue([for rate in values(var.channel_rates) : try(rate > 0 && rate <= 1000, false)])
     error_message = "Set each of channel_rates above 0 and to at most 1000 a second."
   }
 }
@@ -234,8 +240,8 @@ variable "push_application_arns" {
   }
 
   validation {
-    condition     = length(jsonencode(var.push_application_arns)) <= 500
-    error_message = "Have fewer push_application_arns, or give the applications shorter names: as JSON they may take 500 bytes of a function's environment."
+    condition     = length(jsonencode(jsonencode(var.push_application_arns))) <= 500
+    error_message = "Have fewer push_application_arns, or give the applications shorter names: as Lambda counts it, each quote as two bytes, they may take 500 bytes of a function's environment."
   }
 }
 
@@ -256,6 +262,24 @@ variable "ses_identity" {
   validation {
     condition     = var.ses_identity == null || can(regex("^[^@<>\\s]+@[^@<>\\s]+$", var.ses_identity.from_address))
     error_message = "Give ses_identity.from_address as a bare address, for example no-reply@example.com."
+  }
+
+  validation {
+    # "Creating and verifying identities in Amazon SES": an address is for itself alone, a domain for those below
+    # it too. What is no ARN or no address is said above.
+    condition = var.ses_identity == null || try(
+      contains(
+        [lower(var.ses_identity.from_address), lower(split("@", var.ses_identity.from_address)[1])],
+        lower(split(":identity/", var.ses_identity.arn)[1]),
+      ) || endswith(lower(split("@", var.ses_identity.from_address)[1]), lower(".${split(":identity/", var.ses_identity.arn)[1]}")),
+      true,
+    )
+    error_message = "Give ses_identity.from_address as an address that ses_identity.arn may send from: the address itself, or one of the domain or of a domain below it."
+  }
+
+  validation {
+    condition     = try(var.ses_identity.configuration_set, null) == null || can(regex("^[A-Za-z0-9_-]{1,64}$", var.ses_identity.configuration_set))
+    error_message = "Give ses_identity.configuration_set as the name of a configuration set: 1 to 64 letters, digits, hyphens or underscores; or leave it out, and one is made."
   }
 }
 

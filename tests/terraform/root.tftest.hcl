@@ -259,6 +259,7 @@ run "sns" {
 run "ses_and_push" {
   variables {
     api_cors_origins      = ["https://app.example.com"]
+    channel_rates         = { Email = 14, SMS = 0.5, Push = 1000 }
     email_delivery        = "ses"
     push_application_arns = { GCM = "arn:aws:sns:eu-west-1:000000000000:app/GCM/shop" }
     catalogue = {

@@ -71,9 +71,16 @@ def test_the_functions_can_read_it(catalogue: Catalogue) -> None:
 
 
 def test_it_fits_into_a_functions_environment(catalogue: Catalogue) -> None:
-    account = {"name": "Account", "channels": [], "critical": True, "good_for_hours": 96}
+    account = {
+        "name": "Account",
+        "description": "Messages about your account.",
+        "channels": [],
+        "critical": True,
+        "good_for_hours": 96,
+    }
     everything = json.dumps({**catalogue.categories, "account": account}, separators=(",", ":"))
-    assert len(everything.encode()) <= 3000
+    # Lambda counts the environment as JSON, in which this is a text
+    assert len(json.dumps(everything, ensure_ascii=False).encode()) <= 3000
 
 
 def test_its_templates_are_those_of_its_categories(catalogue: Catalogue) -> None:
