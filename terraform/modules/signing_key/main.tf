@@ -18,8 +18,24 @@ resource "aws_kms_key_policy" "this" {
         Sid       = "AccountLooksAfterTheKey"
         Effect    = "Allow"
         Principal = { AWS = local.account }
-        NotAction = ["kms:GenerateMac", "kms:VerifyMac"]
-        Resource  = "*"
+        # no kms:CreateGrant: with a grant anybody could sign
+        Action = [
+          "kms:CancelKeyDeletion",
+          "kms:CreateAlias",
+          "kms:DeleteAlias",
+          "kms:Describe*",
+          "kms:Disable*",
+          "kms:Enable*",
+          "kms:Get*",
+          "kms:List*",
+          "kms:Put*",
+          "kms:Revoke*",
+          "kms:ScheduleKeyDeletion",
+          "kms:TagResource",
+          "kms:UntagResource",
+          "kms:Update*",
+        ]
+        Resource = "*"
       },
       {
         Sid       = "SignersSign"
