@@ -5,6 +5,18 @@ PYTHON ?= python3
 TESTS ?=
 export ENV LOCAL_AWS_PORT YES
 
+# These are handed on as they were typed: make would expand their dollars, and run what is in $(shell …).
+unexport TO EVERYONE CATEGORY DATA ID NOT_BEFORE EXPIRES_AT CANCEL CATALOGUE
+export NOTIFY_USER := $(value TO)
+export NOTIFY_EVERYONE := $(value EVERYONE)
+export NOTIFY_CATEGORY := $(value CATEGORY)
+export NOTIFY_DATA := $(value DATA)
+export NOTIFY_KEY := $(value ID)
+export NOTIFY_NOT_BEFORE := $(value NOT_BEFORE)
+export NOTIFY_EXPIRES_AT := $(value EXPIRES_AT)
+export NOTIFY_CANCEL := $(value CANCEL)
+export PREVIEW_CATALOGUE := $(value CATALOGUE)
+
 VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin/python -m
@@ -49,12 +61,10 @@ package: $(READY) ## Build build/lambda.zip as ENV wants it
 	@$(RUN) scripts.stack package
 
 preview: $(READY) ## Show what the templates of ENV say, or of an example: CATALOGUE=shop
-	@$(RUN) scripts.preview $(if $(CATALOGUE),--catalogue "$(CATALOGUE)")
+	@$(RUN) scripts.preview
 
 notify: $(READY) ## Send a notification: TO=ada CATEGORY=orders DATA='{"order":"1042"}'
-	@NOTIFY_USER="$$TO" NOTIFY_EVERYONE="$$EVERYONE" NOTIFY_CATEGORY="$$CATEGORY" NOTIFY_DATA="$$DATA" \
-	  NOTIFY_KEY="$$ID" NOTIFY_NOT_BEFORE="$$NOT_BEFORE" NOTIFY_EXPIRES_AT="$$EXPIRES_AT" \
-	  NOTIFY_CANCEL="$$CANCEL" $(RUN) scripts.notify $(ARGS)
+	@$(RUN) scripts.notify $(ARGS)
 
 local-up: $(READY) ## Start the local AWS in the background
 	@$(RUN) scripts.local_aws up

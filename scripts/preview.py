@@ -26,7 +26,7 @@ def page(title: str, samples: Sequence[Sample]) -> str:
     return jinja.get_template("preview.html").render(title=title, samples=samples, segments=segments)
 
 
-@click.command()
+@click.command(context_settings={"auto_envvar_prefix": "PREVIEW"})
 @click.option("--env", "name", default=LOCAL, show_default=True, envvar="ENV", help="The environment.")
 @click.option("--catalogue", metavar="NAME", help=f"An example in place of it: {', '.join(examples())}.")
 def main(name: str, catalogue: str | None) -> None:

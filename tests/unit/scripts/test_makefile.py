@@ -1,7 +1,10 @@
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,13 +20,28 @@ ISSUED = {  # what people are told to type
 }
 
 
-def make(*arguments: str, path: str = os.defpath) -> subprocess.CompletedProcess[str]:
+# what a person may type, and make would like to expand
+TYPED = '{"price": "$5.00", "of": "it\'s $(shell echo made) $$ ${HOME} `a` \\\\ # é"}'
+HANDED_ON = {
+    "TO": "NOTIFY_USER",
+    "EVERYONE": "NOTIFY_EVERYONE",
+    "CATEGORY": "NOTIFY_CATEGORY",
+    "DATA": "NOTIFY_DATA",
+    "ID": "NOTIFY_KEY",
+    "NOT_BEFORE": "NOTIFY_NOT_BEFORE",
+    "EXPIRES_AT": "NOTIFY_EXPIRES_AT",
+    "CANCEL": "NOTIFY_CANCEL",
+    "CATALOGUE": "PREVIEW_CATALOGUE",
+}
+
+
+def make(*arguments: str, path: str = os.defpath, **environment: str) -> subprocess.CompletedProcess[str]:
     program = shutil.which("make")
     assert program
     return subprocess.run(
         [program, *arguments],
         cwd=ROOT,
-        env={"PATH": path},
+        env={"PATH": path} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -104,3 +122,34 @@ def test_the_environment_is_local_unless_another_is_named() -> None:
 @pytest.mark.parametrize("name", ["ENV", "LOCAL_AWS_PORT", "YES"])
 def test_what_is_given_to_make_is_given_on(name: str) -> None:
     assert make(f"--eval=probe: ; @echo $${name}", "probe", f"{name}=x").stdout == "x\n"
+
+
+@pytest.fixture
+def venv(tmp_path: Path) -> Path:
+    """An environment that is ready, whose interpreter says how it was called."""
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin/python"
+    python.write_text(
+        f"#!{sys.executable} -IS\nimport json, os, sys\nprint(json.dumps([sys.argv[1:], dict(os.environ)]))\n"
+    )
+    python.chmod(0o755)
+    (tmp_path / ".ready").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", HANDED_ON)
+def test_what_is_typed_reaches_the_script_as_it_stands(venv: Path, name: str) -> None:
+    target = "preview" if name == "CATALOGUE" else "notify"
+    for typed, exported in (([f"{name}={TYPED}"], {}), ([], {name: TYPED})):
+        done = make(target, f"VENV={venv}", *typed, **exported)
+        assert done.returncode == 0, done.stderr
+        arguments, environment = json.loads(done.stdout)
+        assert arguments == ["-m", f"scripts.{target}"]
+        assert environment[HANDED_ON[name]] == TYPED
+
+
+def test_nothing_that_is_typed_is_run(venv: Path, tmp_path: Path) -> None:
+    for target in ("notify", "preview", "local-status"):
+        made = make(target, f"VENV={venv}", *(f"{n}=$(shell touch {tmp_path}/run)" for n in HANDED_ON))
+        assert made.returncode == 0
+    assert not (tmp_path / "run").exists()

@@ -120,6 +120,12 @@ def test_an_example_can_be_looked_at(name: str) -> None:
     assert len(shown().frames) == 1 + len(Catalogue.example(name).categories)
 
 
+def test_make_hands_the_name_of_an_example_on() -> None:
+    for name, title in {"bank": "bank", "": "local"}.items():
+        assert CliRunner().invoke(preview.main, env={"PREVIEW_CATALOGUE": name}).exit_code == 0
+        assert f"<h1>{title}</h1>" in preview.TARGET.read_text()
+
+
 def test_an_environment_without_a_catalogue_has_the_welcome(dev: Path) -> None:
     assert run("--env", "local").exit_code == 0
     assert shown().ids == ["welcome"]
