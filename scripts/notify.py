@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from boto3.dynamodb.types import TypeDeserializer
 from rich.console import Console
 from rich.table import Table
 
 from notifications.requests import WINDOW, Cancellation, RefusedError, Request, parse, row_id
+from notifications.rows import unmarshal
 from scripts.environment import Environment
 from scripts.stack import Stack, env_option, environment_named, plainly
 
@@ -24,6 +24,15 @@ NEVER_SEEN = "UNKNOWN"
 REFUSED = "REFUSED"
 RIGHT = {"SENT", "SKIPPED", "FANNED_OUT"}
 FINAL = {*RIGHT, "EXPIRED", "FAILED", "CANCELLED"}
+# Seconds between two looks at the row, and at the refused requests, which it hides from others for a moment
+EVERY = 0.5
+REFUSED_EVERY = 3.0
+# of refused requests: so many are read, so many at a time, and hidden for so many seconds at most
+MOST = 1000
+BATCH = 10
+HOLD_SECONDS = 30
+# without a wait SQS asks only some of its servers, and may say that there is none
+WAIT_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -75,21 +84,21 @@ class Post:
         """Sends a request; returns the message's id."""
         return str(self.sqs.send_message(QueueUrl=self.queue, MessageBody=body)["MessageId"])
 
-    def look(self, asked: Request | Cancellation, message_id: str, sent_at: datetime) -> Seen:
-        """What has become of a request so far."""
-        return self._refusal(message_id) or self._row(asked, sent_at) or Seen()
+    def row(self, asked: Request | Cancellation, sent_at: datetime, *, was_seen: bool = False) -> Seen | None:
+        """What the row of a request says; None while it has none.
 
-    def _row(self, asked: Request | Cancellation, sent_at: datetime) -> Seen | None:
+        was_seen: the row has been the request's before.
+        """
         answer = self.dynamodb.get_item(
             TableName=self.table, Key={"NotificationID": {"S": row_id(asked.key)}}, ConsistentRead=True
         )
-        if "Item" not in answer:
-            return None
-        row = {name: TypeDeserializer().deserialize(value) for name, value in answer["Item"].items()}
+        row = unmarshal(answer.get("Item", {}))
         state = str(row.get("State", NEVER_SEEN))
         if isinstance(asked, Request):
             asked_at = datetime.fromisoformat(row.get("RequestedAt", "1970-01-01T00:00:00Z"))
-            if row.get("Digest") != asked.digest or sent_at - asked_at >= WINDOW:
+            # one that still waits is what a request of the same id and content asks for, however old it is
+            is_over = state in FINAL and not was_seen and sent_at - asked_at >= WINDOW
+            if row.get("Digest") != asked.digest or is_over:
                 # an earlier one with the same id
                 return None
         elif state != "CANCELLED":
@@ -103,22 +112,46 @@ class Post:
             int(row["Count"]) if "Count" in row else None,
         )
 
-    def _refusal(self, message_id: str) -> Seen | None:
-        """The refusal of a message, which stays in its queue for others to see."""
-        messages = self.sqs.receive_message(
-            QueueUrl=self.refused_queue, MaxNumberOfMessages=10, VisibilityTimeout=0
-        ).get("Messages", [])
-        for message in messages:
-            if message["MessageId"] == message_id:
-                return Seen(REFUSED, "it could not be taken, however often it was tried")
-            try:
-                refused = json.loads(message["Body"])
-                if refused["message_id"] == message_id:
-                    reason = refused["reason"]
-                    return Seen(REFUSED, f"{reason['message']} ({reason['code']})")
-            except (KeyError, TypeError, ValueError):
-                continue
-        return None
+    def refusal(self, message_id: str) -> Seen | None:
+        """The refusal of a message. What was read to find it is put back, for others to see."""
+        letters: list[Mapping[str, Any]] = []
+        try:
+            while len(letters) < MOST:
+                read = self.sqs.receive_message(
+                    QueueUrl=self.refused_queue,
+                    MaxNumberOfMessages=BATCH,
+                    VisibilityTimeout=HOLD_SECONDS,
+                    WaitTimeSeconds=WAIT_SECONDS,
+                ).get("Messages", [])
+                letters += read
+                found = next(filter(None, (_refusal(letter, message_id) for letter in read)), None)
+                if found or not read:
+                    return found
+            return None
+        finally:
+            for start in range(0, len(letters), BATCH):
+                self.sqs.change_message_visibility_batch(
+                    QueueUrl=self.refused_queue,
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": letter["ReceiptHandle"], "VisibilityTimeout": 0}
+                        for number, letter in enumerate(letters[start : start + BATCH])
+                    ],
+                )
+
+
+def _refusal(letter: Mapping[str, Any], message_id: str) -> Seen | None:
+    """What a letter of the refused queue says of a message, if it is that one's."""
+    if letter["MessageId"] == message_id:
+        return Seen(REFUSED, "it could not be taken, however often it was tried")
+    try:
+        refused = json.loads(letter["Body"])
+        reason = refused["reason"]
+        if refused["message_id"] == message_id:
+            return Seen(REFUSED, f"{reason['message']} ({reason['code']})")
+    except (KeyError, TypeError, ValueError, RecursionError):
+        # it tells of something else
+        pass
+    return None
 
 
 @click.command(context_settings={"auto_envvar_prefix": "NOTIFY"})
@@ -174,10 +207,10 @@ def main(
             **({"not_before": not_before} if not_before else {}),
             **({"expires_at": expires_at} if expires_at else {}),
         }
-    body = json.dumps(wish, ensure_ascii=False)
     try:
+        body = json.dumps(wish, ensure_ascii=False)
         asked = parse(body)
-    except RefusedError as refusal:
+    except (RefusedError, RecursionError) as refusal:
         raise click.UsageError(str(refusal)) from None
 
     environment = environment_named(name, start=False)
@@ -207,6 +240,8 @@ def _json_of(data: str) -> Any:
         ) from None
     except ValueError as error:
         raise click.BadParameter(f"It is not JSON: {error}.", param_hint="--data") from None
+    except RecursionError:
+        raise click.BadParameter("It is nested too deep.", param_hint="--data") from None
 
 
 def _follow(
@@ -221,17 +256,22 @@ def _follow(
     """Looks until the request has come to its end, or waits for longer than we do."""
     console = Console(stderr=True)
     deadline = time.monotonic() + timeout
+    refused_next = time.monotonic()
+    seen = Seen()
     shown = console.status("Waiting …") if console.is_terminal and not quiet else nullcontext()
     with shown as status:
         while True:
-            seen = post.look(asked, message_id, sent_at)
-            over = seen.final or seen.is_put_off_beyond(sent_at + timedelta(seconds=timeout))
-            if over or time.monotonic() >= deadline:
+            last = time.monotonic() >= deadline
+            seen = post.row(asked, sent_at, was_seen=seen.state != NEVER_SEEN) or seen
+            if seen.state == NEVER_SEEN and (last or time.monotonic() >= refused_next):
+                seen = post.refusal(message_id) or seen
+                refused_next = time.monotonic() + REFUSED_EVERY
+            if last or seen.final or seen.is_put_off_beyond(sent_at + timedelta(seconds=timeout)):
                 return seen
             if status:
                 rows = f", {seen.count} rows" if seen.count is not None else ""
                 status.update(f"{seen.state}{rows} …")
-            time.sleep(0.5)
+            time.sleep(EVERY)
 
 
 def _told(key: str, message_id: str, seen: Seen) -> dict[str, Any]:
