@@ -215,7 +215,7 @@ def main(
 
     environment = environment_named(name, start=False)
     stack = Stack(environment, stream=False)
-    stack.init()
+    stack.init(new=False)
     post = Post.of(environment, stack.outputs())
     sent_at = datetime.now(UTC)
     message_id = post.send(body)

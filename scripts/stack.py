@@ -48,10 +48,14 @@ class Stack:
     def plan_file(self) -> Path:
         return self.environment.data_dir / "plan.tfplan"
 
-    def init(self) -> None:
-        """Makes the state bucket, if it is new, and prepares Terraform."""
+    def init(self, *, new: bool = True) -> None:
+        """Prepares Terraform. The state bucket is made where there is none, if the stack may be new.
+
+        Raises:
+            click.ClickException: it may not, and there is none.
+        """
         require_terraform()
-        bucket = state_bucket.ensure(self.environment)
+        bucket = (state_bucket.ensure if new else state_bucket.find)(self.environment)
         self.environment.data_dir.mkdir(parents=True, exist_ok=True)
         quiet = Terraform(TERRAFORM, self.environment.variables, data_dir=self.environment.data_dir)
         try:
@@ -200,7 +204,7 @@ def deploy(name: str, yes: bool) -> None:
 def outputs(name: str) -> None:
     """Print the outputs as JSON."""
     stack = Stack(environment_named(name, start=False), stream=False)
-    stack.init()
+    stack.init(new=False)
     click.echo(json.dumps(stack.outputs(), indent=2, sort_keys=True))
 
 
@@ -211,8 +215,8 @@ def outputs(name: str) -> None:
 def destroy(name: str, yes: bool) -> None:
     """Show what would go, ask, and destroy it. The state bucket stays."""
     stack = Stack(environment_named(name, start=False))
+    stack.init(new=False)
     stack.package()
-    stack.init()
     if not stack.plan(destroy=True):
         click.echo(f"Nothing is deployed in {name!r}.")
         return

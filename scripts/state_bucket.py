@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import click
 from botocore.exceptions import ClientError
 
 from scripts.environment import Environment
@@ -16,9 +17,7 @@ def ensure(environment: Environment) -> str:
     Raises:
         botocore.exceptions.ClientError: the credentials may not do it, or the name is somebody else's.
     """
-    caller = environment.client("sts").get_caller_identity()
-    account, partition = caller["Account"], caller["Arn"].split(":")[1]
-    name = f"{environment.setting('name_prefix')}-tfstate-{account}-{environment.region}"
+    name, account, partition = _named(environment)
     s3 = environment.client("s3")
     if not _exists(s3, name, account):
         # us-east-1 is the one Region that S3 refuses as a location ("CreateBucket")
@@ -46,6 +45,28 @@ def ensure(environment: Environment) -> str:
     if not environment.endpoint_url:  # the emulator is reached by plain HTTP
         s3.put_bucket_policy(Bucket=name, Policy=json.dumps(_only_by_tls(f"arn:{partition}:s3:::{name}")))
     return name
+
+
+def find(environment: Environment) -> str:
+    """The name of the bucket, which is looked for and left as it is.
+
+    Raises:
+        click.ClickException: there is none, so nothing was ever deployed.
+        botocore.exceptions.ClientError: the credentials may not look, or the name is somebody else's.
+    """
+    name, account, _ = _named(environment)
+    if not _exists(environment.client("s3"), name, account):
+        raise click.ClickException(
+            f"Nothing is deployed in {environment.name!r}: make deploy ENV={environment.name}."
+        )
+    return name
+
+
+def _named(environment: Environment) -> tuple[str, str, str]:
+    """The bucket's name, its account and the partition."""
+    caller = environment.client("sts").get_caller_identity()
+    account, partition = caller["Account"], caller["Arn"].split(":")[1]
+    return f"{environment.setting('name_prefix')}-tfstate-{account}-{environment.region}", account, partition
 
 
 def _exists(s3: Any, name: str, account: str) -> bool:

@@ -52,6 +52,9 @@ class Deployed:
     def client(self, service: str) -> Any:
         return {"sqs": self.sqs, "dynamodb": self.dynamodb}[service]
 
+    def init(self, *, new: bool = True) -> None:
+        assert not new
+
     def outputs(self) -> dict[str, str]:
         return {
             "notification_queue_url": self.queue,
@@ -114,9 +117,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     with mock_aws():
         stack = Deployed()
         monkeypatch.setattr(notify, "environment_named", lambda _name, **_options: stack)
-        monkeypatch.setattr(
-            notify, "Stack", lambda _environment, **_options: MagicMock(outputs=stack.outputs)
-        )
+        monkeypatch.setattr(notify, "Stack", lambda _environment, **_options: stack)
         monkeypatch.setattr(notify, "WAIT_SECONDS", 0)
         monkeypatch.setattr(notify, "time", stack)
         monkeypatch.setattr(notify.Post, "send", sent)

@@ -23,7 +23,8 @@ def terraform(
     """A Terraform on the PATH, with a state bucket and a package that need not be made."""
     monkeypatch.setattr(stack, "ROOT", tmp_path)
     monkeypatch.setattr(stack, "TERRAFORM", configuration)
-    monkeypatch.setattr(state_bucket, "ensure", lambda _environment: "some-bucket")
+    for look in ("ensure", "find"):
+        monkeypatch.setattr(state_bucket, look, lambda _environment: "some-bucket")
     monkeypatch.setattr(package, "build", lambda *_arguments, **_options: "0" * 64)
     monkeypatch.setattr(package, "TARGET", tmp_path / "build/lambda.zip")
     monkeypatch.setattr(environment, "provider_mirror", lambda: None)
@@ -241,6 +242,17 @@ def test_outputs_of_what_is_not_deployed_say_how_to_deploy(
 ) -> None:
     terraform.answer("output", stdout="{}")
     assert sentence(run("outputs")) == "Nothing is deployed in 'local': make deploy ENV=local."
+
+
+@pytest.mark.parametrize("command", ["outputs", "destroy"])
+def test_what_only_looks_makes_no_bucket(
+    terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    nothing = click.ClickException("Nothing is deployed.")
+    monkeypatch.setattr(state_bucket, "ensure", MagicMock(side_effect=AssertionError))
+    monkeypatch.setattr(state_bucket, "find", MagicMock(side_effect=nothing))
+    assert sentence(run(command, "--env", "dev")) == "Nothing is deployed."
+    assert terraform.calls == []
 
 
 def test_the_package_is_built_as_the_environment_wants_it(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
 import boto3
+import click
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -112,6 +113,16 @@ def test_the_policy_names_the_bucket_in_its_own_partition(
     assert policy["Statement"][0]["Resource"] == [f"arn:aws-cn:s3:::{name}", f"arn:aws-cn:s3:::{name}/*"]
 
 
+def test_who_only_looks_makes_and_changes_nothing(dev: Environment, s3: "S3Client") -> None:
+    with pytest.raises(click.ClickException) as caught:
+        state_bucket.find(dev)
+    assert caught.value.message == "Nothing is deployed in 'dev': make deploy ENV=dev."
+    assert s3.list_buckets()["Buckets"] == []
+    s3.create_bucket(Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    assert state_bucket.find(dev) == NAME
+    assert "Status" not in s3.get_bucket_versioning(Bucket=NAME)
+
+
 @pytest.mark.parametrize("status", [301, 403])
 def test_a_bucket_that_is_somebody_elses_or_elsewhere_is_left_alone(
     dev: Environment, monkeypatch: pytest.MonkeyPatch, status: int
@@ -119,7 +130,8 @@ def test_a_bucket_that_is_somebody_elses_or_elsewhere_is_left_alone(
     client = answering(monkeypatch, f"arn:aws:iam::{ACCOUNT}:user/a")
     refusal: Any = {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
     client.head_bucket.side_effect = ClientError(refusal, "HeadBucket")
-    with pytest.raises(ClientError):
-        state_bucket.ensure(dev)
+    for look in (state_bucket.find, state_bucket.ensure):
+        with pytest.raises(ClientError):
+            look(dev)
     assert client.head_bucket.call_args.kwargs["ExpectedBucketOwner"] == ACCOUNT
     assert not [call for call in client.method_calls if call[0].startswith(("create_", "put_"))]
