@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from notifications.api.document import operations
 from tests.terraform.conftest import Json, Made
 
 Permissions = set[tuple[str, ...]]
@@ -88,6 +89,7 @@ ALWAYS: dict[str, Permissions] = {
     | may(REFUSED, "sqs:SendMessage"),
     "erase": may(DUE, "dynamodb:Query")
     | may(BY_USER, "dynamodb:Query")
+    | may(USERS, "dynamodb:DeleteItem")
     | may(NOTIFICATIONS, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem")
     | may("cognito-idp:userpool/pool", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser")
     | may(TOPIC, "sns:ListSubscriptionsByTopic", "sns:Unsubscribe")
@@ -385,22 +387,13 @@ def test_nobody_signs_and_verifies_but_the_functions_that_must(made: Made, case:
 
 
 @in_each_case
-def test_every_route_but_unsubscribe_wants_a_token_of_the_pool_for_its_client(made: Made, case: str) -> None:
+def test_the_routes_are_those_documented_and_want_a_token_where_it_is_said(made: Made, case: str) -> None:
     routes = of_type(made[case], "aws_apigatewayv2_route")
     (authorizer,) = of_type(made[case], "aws_apigatewayv2_authorizer")
 
-    assert {r["route_key"] for r in routes if r["authorization_type"] != "JWT"} == {
-        "GET /unsubscribe",
-        "POST /unsubscribe",
-    }
-    assert {r["route_key"] for r in routes if r["authorizer_id"] == "authorizer"} == {
-        "DELETE /account",
-        "DELETE /devices/{id}",
-        "GET /notifications",
-        "GET /preferences",
-        "POST /devices",
-        "PUT /phone",
-        "PUT /preferences",
+    assert {(r["route_key"], r["authorization_type"], r["authorizer_id"]) for r in routes} == {
+        (f"{op.method} {op.path}", *(("JWT", "authorizer") if op.signed_in else ("NONE", None)))
+        for op in operations()
     }
     assert authorizer["authorizer_type"] == "JWT"
     assert authorizer["jwt_configuration"] == [
