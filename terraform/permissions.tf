@@ -88,6 +88,13 @@ locals {
         conditions = []
       },
       {
+        # A late repetition of Cognito's trigger writes the record again.
+        sid        = "EraseUser"
+        actions    = ["dynamodb:DeleteItem"]
+        resources  = [module.tables.user_table_arn]
+        conditions = []
+      },
+      {
         # Read first: somebody else may have the username by now.
         sid        = "EraseCognitoUser"
         actions    = ["cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser"]

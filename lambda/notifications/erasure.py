@@ -15,37 +15,44 @@ from botocore.exceptions import ClientError
 from notifications.channels.sns_email import digest
 from notifications.clock import utc_now
 from notifications.erasure_job import ERASING, device_row_id, watch_id
-from notifications.letters import Letters
+from notifications.letters import Letters, OutOfTimeError
 from notifications.notification import EPOCH, milliseconds
 from notifications.outbox import BY_USER_INDEX, ERASURES, Claim, Due, Outbox
 from notifications.rows import marshal, unmarshal
 
-# Until then a worker that held a row has let go, and the indexes have caught up
-ONCE_MORE = timedelta(minutes=2)
+# Until then a worker that held a row or a letter has let go, and the indexes have caught up
+ONCE_MORE = timedelta(minutes=4)
 # A subscription that nobody confirms lapses after about three days
 WATCH = timedelta(days=4)
 WATCH_EVERY = timedelta(hours=1)
 _PENDING = "PendingConfirmation"
 
 
-class OutOfTimeError(Exception):
-    """The function must end; what is left is for its next run."""
-
-
 @dataclass(frozen=True)
 class Erased:
-    """Whose traces are sought. email: empty when there was no record. endpoints: by device id."""
+    """Whose traces are sought.
+
+    email, phone, subscription_arn: empty when the record had none. endpoints: by device id.
+    """
 
     user_id: str
     sub: str
     email: str
+    phone: str
+    subscription_arn: str
     endpoints: Mapping[str, str]
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Erased":
         devices = row.get("Devices", {})
-        endpoints = {key: device["EndpointArn"] for key, device in devices.items()}
-        return cls(row["UserID"], row["Sub"], row.get("Email", ""), endpoints)
+        return cls(
+            user_id=row["UserID"],
+            sub=row["Sub"],
+            email=row.get("Email", ""),
+            phone=row.get("PhoneNumber", ""),
+            subscription_arn=row.get("SubscriptionArn", ""),
+            endpoints={key: device["EndpointArn"] for key, device in devices.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class Erasure:
     check_time: raises OutOfTimeError when nothing more is to be begun.
     """
 
+    user_table: str
     outbox: Outbox
     cognito: Any
     user_pool_id: str
@@ -86,17 +94,21 @@ class Erasure:
     def _erase(self, claim: Claim) -> bool:
         person = Erased.from_row(claim.row)
         name_is_theirs = self._delete_account(person)
-        pending = self._unsubscribe(digest(person.email), person.sub) if person.email else False
+        # a late repetition of Cognito's trigger may have written it again
+        self._delete(self.user_table, {"UserID": person.user_id}, "Sub", person.sub)
+        pending = self._unsubscribe(_digest(person.email), person.sub, person.subscription_arn)
         self._delete_endpoints(person)
         self._delete_history(person)
         self.letters.destroy(
-            person.user_id if name_is_theirs else "", (person.sub, person.email), self.check_time
+            person.user_id if name_is_theirs else "",
+            (person.sub, person.email, person.phone),
+            self.check_time,
         )
         if "Repeated" not in claim.row:
             self.outbox.write(claim, {"Repeated": True}, self.clock() + ONCE_MORE)
             return False
         if pending:
-            self._begin_watch(digest(person.email))
+            self._begin_watch(_digest(person.email))
         return self._end(claim)
 
     def _delete_account(self, person: Erased) -> bool:
@@ -123,17 +135,20 @@ class Erasure:
         sub: str = attributes["sub"]
         return sub
 
-    def _unsubscribe(self, address: str, sub: str) -> bool:
+    def _unsubscribe(self, address: str, sub: str, own: str = "") -> bool:
         """Ends the subscriptions of an address, by its digest; whether one is still pending.
 
         sub: whose address it was. Somebody who has signed up with it since then keeps the subscription.
+        own: the ARN of theirs, which may be of an address that they had before.
         """
         pending = False
         pages = self.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self.topic_arn)
         for page in pages:
             for subscription in page["Subscriptions"]:
                 endpoint, arn = subscription["Endpoint"], subscription["SubscriptionArn"]
-                if digest(endpoint) != address or self._holder(endpoint) not in ("", sub):
+                if _digest(endpoint) != address and arn != own:
+                    continue
+                if self._holder(endpoint) not in ("", sub):
                     continue
                 if arn == _PENDING:
                     pending = True
@@ -146,7 +161,7 @@ class Erasure:
             self.check_time()
             # the phone may be somebody else's by now; the row goes with the history
             holder = self.outbox.get(device_row_id(device_id))
-            if holder and holder["Sub"] == person.sub:
+            if holder is None or holder["Sub"] == person.sub:
                 self.sns.delete_endpoint(EndpointArn=arn)
 
     def _delete_history(self, person: Erased) -> None:
@@ -161,9 +176,8 @@ class Erasure:
         for page in pages:
             for item in page["Items"]:
                 self.check_time()
-                self._delete(
-                    unmarshal(item)["NotificationID"], "#sub = :sub", {":sub": person.sub}, {"#sub": "Sub"}
-                )
+                key = {"NotificationID": unmarshal(item)["NotificationID"]}
+                self._delete(self.outbox.table, key, "Sub", person.sub)
 
     def _begin_watch(self, address: str) -> None:
         """Leaves a row that knows nothing but a digest."""
@@ -196,25 +210,26 @@ class Erasure:
 
     def _end(self, claim: Claim) -> bool:
         """Deletes the job; False when it had passed to another, or was asked for anew."""
-        return self._delete(claim.notification_id, "DueAt = :lease", {":lease": claim.lease})
+        key = {"NotificationID": claim.notification_id}
+        return self._delete(self.outbox.table, key, "DueAt", claim.lease)
 
-    def _delete(
-        self,
-        notification_id: str,
-        condition: str,
-        values: Mapping[str, Any],
-        names: Mapping[str, str] | None = None,
-    ) -> bool:
+    def _delete(self, table: str, key: Mapping[str, str], name: str, value: Any) -> bool:
+        """Deletes a row whose attribute has a value; False when it has another, or there is no row."""
         try:
             self.outbox.dynamodb.delete_item(
-                TableName=self.outbox.table,
-                Key=marshal({"NotificationID": notification_id}),
-                ConditionExpression=condition,
-                ExpressionAttributeValues=marshal(values),
-                **({"ExpressionAttributeNames": names} if names else {}),
+                TableName=table,
+                Key=marshal(key),
+                ConditionExpression="#name = :value",
+                ExpressionAttributeNames={"#name": name},
+                ExpressionAttributeValues=marshal({":value": value}),
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             return False
         return True
+
+
+def _digest(email: str) -> str:
+    """What stands for an address; SNS need not show it in the case in which it was subscribed."""
+    return digest(email.lower())

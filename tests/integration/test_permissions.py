@@ -179,6 +179,7 @@ def may(way: str) -> dict[str, set[str]]:
             "change a notification",
         },
         "erase": {
+            "delete a user",
             "find what is due",
             "find what is a person's",
             "read a notification",

@@ -8,12 +8,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications.clients import DELIVERY, client
-from notifications.erasure import Erasure, OutOfTimeError
-from notifications.letters import Letters
+from notifications.erasure import Erasure
+from notifications.letters import Letters, OutOfTimeError
 from notifications.outbox import ERASURES, Outbox
 from notifications.settings import EraseSettings
 
-# A step makes few calls after it has looked at the time, and puts letters back
+# A step makes few calls after it has looked at the time
 ENOUGH_SECONDS = 8 * DELIVERY.worst_case_seconds
 
 log = Logger()
@@ -33,6 +33,7 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
             raise OutOfTimeError
 
     erasure = Erasure(
+        user_table=_settings.user_table,
         outbox=_outbox,
         cognito=_clients["cognito-idp"],
         user_pool_id=_settings.user_pool_id,

@@ -2,10 +2,11 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -15,15 +16,16 @@ from hypothesis import strategies as st
 from notifications.api.exchange import Caller
 from notifications.api.services import Services
 from notifications.channels.sns_email import digest, filter_policy
-from notifications.erasure import ONCE_MORE, WATCH, WATCH_EVERY, Erasure, OutOfTimeError
-from notifications.letters import Letters, is_about
+from notifications.erasure import ONCE_MORE, WATCH, WATCH_EVERY, Erasure
+from notifications.erasure_job import device_row_id
+from notifications.letters import Letters, OutOfTimeError, is_about
 from notifications.notification import LEASE
 from notifications.outbox import ERASURES
 from notifications.registration import Person, welcome_of
 from notifications.rows import marshal
 
 from .api import Api, Died, Fate
-from .conftest import ADA, BOB, NOTIFICATIONS, Clock, Tables
+from .conftest import ADA, BOB, NOTIFICATIONS, USERS, Clock, Tables
 
 
 class World:
@@ -39,6 +41,7 @@ class World:
         self.fate = Fate()
         self.out_of_time = False
         self.erasure = Erasure(
+            user_table=USERS,
             outbox=replace(self.api.services.outbox, dynamodb=self.fate.of(make("dynamodb"))),
             cognito=self.fate.of(make("cognito-idp")),
             user_pool_id=self.pool,
@@ -143,10 +146,12 @@ def traces(world: World, person: Person) -> list[str]:
 
 def test_nothing_is_left_of_a_person_and_all_of_another(world: World) -> None:
     ada, bob = world.sign_up(ADA), world.sign_up(BOB)
+    world.api.change_record(ada, PhoneNumber="+491701234567")
     for body in (
         {"reason": "x", "request": {"to": {"user": "ada"}}},
         {"request": json.dumps({"to": {"user": "ada"}})},
         {"request": {"data": {"mail": ada.email}}},
+        {"request": {"data": {"text": "Call +491701234567."}}},
         {"request": {"to": {"user": "bob"}, "data": {"to": "ada lovelace"}}},
     ):
         world.write_letter(body)
@@ -190,12 +195,14 @@ def test_what_comes_between_the_two_rounds_goes_too(world: World) -> None:
 
 def test_asking_again_after_the_record_has_come_back_forgets_nothing(world: World) -> None:
     ada = world.sign_up(ADA)
+    world.api.change_record(ada, PhoneNumber="+491701234567")
+    world.write_letter("+491701234567")
     delete_account(world, ada)
     world.api.register(ada)
     assert world.api.as_(ada)("POST", "/devices", {"platform": "GCM", "token": "another"})[0] == 201
     delete_account(world, ada)
     world.work_to_the_end()
-    assert (traces(world, ada), world.endpoints()) == ([], [])
+    assert (traces(world, ada), world.endpoints(), world.letters()) == ([], [], [])
 
 
 @pytest.mark.parametrize("attribute", ["NotificationPreference", "QuietHours", "Stopped"])
@@ -214,6 +221,47 @@ def test_who_has_an_account_but_no_record_is_erased_too(world: World) -> None:
     world.work_to_the_end()
     assert world.accounts() == []
     assert {row["UserID"] for row in world.tables.notifications} == set()
+
+
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_a_record_that_is_written_again_meanwhile_goes_too(world: World, rounds: int) -> None:
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    assert world.work()[:rounds] == [False] * rounds
+    world.api.register(ada)
+    world.work_to_the_end()
+    assert traces(world, ada) == []
+
+
+def test_a_device_that_no_row_knows_of_any_more_is_erased(world: World) -> None:
+    ada = world.sign_up(ADA)
+    (device,) = world.api.record(ada)["Devices"]
+    world.tables.client.delete_item(
+        TableName=NOTIFICATIONS, Key=marshal({"NotificationID": device_row_id(device)})
+    )
+    delete_account(world, ada)
+    world.work_to_the_end()
+    assert world.endpoints() == []
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_the_subscription_of_an_earlier_address_ends_if_it_is_nobody_elses(world: World, taken: bool) -> None:
+    ada = world.sign_up(ADA)
+    (subscription,) = world.sns.list_subscriptions_by_topic(TopicArn=world.topic)["Subscriptions"]
+    world.api.change_record(ada, Email="new@example.com", SubscriptionArn=subscription["SubscriptionArn"])
+    if taken:
+        world.cognito.admin_create_user(UserPoolId=world.pool, Username=ada.email)
+    delete_account(world, ada)
+    world.work_to_the_end()
+    assert world.subscriptions() == [ada.email] * taken
+
+
+def test_a_subscription_is_an_addresss_whatever_its_case(world: World) -> None:
+    ada = world.sign_up(replace(ADA, email="Ada@example.com"))
+    world.sns.subscribe(TopicArn=world.topic, Protocol="email", Endpoint=ada.email.lower())
+    delete_account(world, ada)
+    world.work_to_the_end()
+    assert world.subscriptions() == []
 
 
 def test_a_namesake_keeps_everything(world: World) -> None:
@@ -389,11 +437,50 @@ def test_no_letter_breaks_the_search(text: str, user_id: str, word: str) -> None
         ('{"to": {"user": "adam"}, ', False),
         ('{"data": {"text": "ada"}}', False),
         ('{"request": "{\\"to\\": {\\"user\\": \\"ada\\"}"}', True),
+        ('{"request": " \\n {\\"to\\": \\"ada\\"}"}', True),
+        ('{"recipient": {"user": "ada"}}', True),
+        ('{"user": "ada"}', True),
+        ('{"to": "Ada"}', True),
+        ('{"to": "adam"}', False),
+        ('["to", "ada"]', False),
+        ('{"to": {"user": "ada"}, "to": "everyone"}', True),
+        ('{"to": "ada", ', True),
+        ("{'to': 'ada'}", True),
+        ('{"to": ""}', False),
         ("[" * 20000, False),
     ],
 )
 def test_a_user_name_counts_only_as_a_recipient(text: str, about: bool) -> None:
     assert is_about(text, "ada", ["ada@example.com"]) is about
+    assert not is_about(text, "", [""])
+
+
+@pytest.mark.parametrize("end", ["}", ", "])
+def test_what_is_for_everyone_is_not_for_somebody_who_is_called_so(end: str) -> None:
+    assert not is_about(f'{{"to": "everyone"{end}', "everyone", [])
+    assert is_about(f'{{"to": {{"user": "everyone"}}{end}', "everyone", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ("ann@x.co", True),
+        ("Write to <Ann@X.co>.", True),
+        ("mailto:ann@x.co.", True),
+        ('{"text": "Hello,\\nann@x.co', True),
+        ("joann@x.co", False),
+        ("jo.ann@x.co", False),
+        ("jo+ann@x.co", False),
+        ("ann@x.com", False),
+        ("ann@x.co.uk", False),
+        ("ann@x.co-op.example", False),
+        ("tel:+491701234567", True),
+        ("+4917012345678", False),
+    ],
+)
+def test_an_address_or_a_number_counts_as_a_whole_and_in_any_case(text: str, about: bool) -> None:
+    assert is_about(text, "", ["ann@x.co", "+491701234567"]) is about
+    assert is_about(json.dumps({"text": text}), "", ["ann@x.co", "+491701234567"]) is about
 
 
 def test_more_letters_than_one_answer_holds_are_read_and_put_back(world: World) -> None:
@@ -402,3 +489,32 @@ def test_more_letters_than_one_answer_holds_are_read_and_put_back(world: World) 
     assert world.erasure.letters.destroy("ada", (), lambda: None) == 5
     left = world.sqs.get_queue_attributes(QueueUrl=world.queue, AttributeNames=["All"])["Attributes"]
     assert left["ApproximateNumberOfMessages"] == "20"
+
+
+def test_a_letter_is_found_behind_any_number_of_others() -> None:
+    others = {"Messages": [{"Body": "{}", "ReceiptHandle": "other"}] * 10}
+    hers = {"Messages": [{"Body": '{"to": "ada"}', "ReceiptHandle": "hers"}]}
+    sqs = Mock()
+    sqs.receive_message.side_effect = [*[others] * 101, hers, {}]
+    assert Letters(sqs, "refused").destroy("ada", (), lambda: None) == 1
+    sqs.delete_message.assert_called_once_with(QueueUrl="refused", ReceiptHandle="hers")
+    assert sqs.change_message_visibility_batch.call_count == 101
+
+
+def test_a_run_without_time_for_all_letters_leaves_the_rest_to_the_next(world: World) -> None:
+    for number in range(25):
+        world.write_letter({"to": {"user": "ada" if number % 5 == 4 else "eve"}})
+    letters = replace(world.erasure.letters, hold_seconds=60)
+
+    def time_for_two() -> Callable[[], None]:
+        turns = iter(range(2))
+
+        def check_time() -> None:
+            if next(turns, None) is None:
+                raise OutOfTimeError
+
+        return check_time
+
+    with pytest.raises(OutOfTimeError):
+        letters.destroy("ada", (), time_for_two())
+    assert letters.destroy("ada", (), time_for_two()) == 1
