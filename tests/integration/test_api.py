@@ -454,13 +454,25 @@ def test_a_category_that_cannot_be_chosen_is_refused(newcomer: Member, category:
     assert code_of(newcomer.call("PUT", "/preferences", json=changes)) == (400, code)
 
 
-def test_a_browsers_script_of_another_site_is_kept_out(newcomer: Member) -> None:
-    site = {"Origin": "https://shop.example.com"}
-    asks = {**site, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
-    signed_in = {**site, "Authorization": f"Bearer {newcomer.token}"}
-    for method, headers in (("OPTIONS", asks), ("GET", signed_in)):
-        answer = httpx.request(method, f"{newcomer.api}/preferences", headers=headers, trust_env=False)
-        assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+@pytest.mark.parametrize(
+    ("site", "told"),
+    [("https://app.example.com", "https://app.example.com"), ("https://shop.example.com", None)],
+)
+def test_a_browsers_script_is_let_in_from_a_named_site_alone(
+    newcomer: Member, site: str, told: str | None
+) -> None:
+    asks = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
+    signed_in = {"Authorization": f"Bearer {newcomer.token}"}
+    preflight, answer = (
+        httpx.request(
+            method, f"{newcomer.api}/preferences", headers={"Origin": site, **headers}, trust_env=False
+        )
+        for method, headers in (("OPTIONS", asks), ("GET", signed_in))
+    )
+    for one in (preflight, answer):
+        assert one.headers.get("Access-Control-Allow-Origin") == told
+    assert ("PUT" in preflight.headers.get("Access-Control-Allow-Methods", "")) == bool(told)
+    assert ("authorization" in preflight.headers.get("Access-Control-Allow-Headers", "")) == bool(told)
 
 
 def test_what_is_not_documented_is_not_there(newcomer: Member) -> None:
