@@ -95,6 +95,7 @@ def main() -> None:
         authorization,
         cognito,
         event_source,
+        function_environment,
         http_api,
         ses,
         sns,
@@ -108,6 +109,7 @@ def main() -> None:
     ses.install()
     http_api.install(url(port))
     event_source.install()
+    function_environment.install(limits)
     authorization.install()
     terraform_drift.install()
     # a schedule of every minute would else come up to ten seconds late

@@ -30,6 +30,7 @@ def test_the_limits_are_those_that_aws_documents() -> None:
         trigger_attempts=3,
         pending_seconds=3 * 24 * 3600,
         filter_policies_per_topic=200,
+        environment_bytes=4096,
     )
 
 
