@@ -75,8 +75,8 @@ local-status: $(READY) ## Say whether it runs, where, and what it takes
 local-down: $(READY) ## Stop it, with all that it holds
 	@$(RUN) scripts.local_aws down
 
-# side by side: much of it is waiting
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadgroup
+# side by side, whatever the number of cores: much of it is waiting
+SIDE_BY_SIDE := -n 4 --dist loadgroup
 
 test: $(READY) ## All tests
 	@$(RUN) pytest $(SIDE_BY_SIDE) tests/unit tests/local_aws tests/terraform tests/integration $(TESTS)

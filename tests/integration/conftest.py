@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from notifications.catalogue import CHANNELS
 from notifications.notification import timestamp
 from notifications.rows import marshal, unmarshal
 from scripts import environment, package
-from scripts.catalogue import Catalogue, examples
+from scripts.catalogue import Catalogue, examples, files_of
 from scripts.environment import LOCAL_ACCOUNT, Environment
 from scripts.local_aws import process
 from scripts.person import WELCOME, Application, Person, wait_for
@@ -131,6 +131,16 @@ class Deployment:
             return row if row and row["State"] in states else None
 
         return wait_for(f"{notification_id.split('#')[0]} in {' or '.join(states)}", look, within)
+
+    def wait_for_one_of(self, everyone: str, sub: str, state: str) -> Row:
+        """One person's row of what is for everyone, once it has a state."""
+        mark = everyone.removeprefix("app#")
+
+        def look() -> Row | None:
+            rows = (row for row in self.rows_of(f"{mark}#") if row["Sub"] == sub)
+            return next((row for row in rows if row["State"] == state), None)
+
+        return wait_for(f"somebody's row of {mark} in {state}", look, within=60, every=0.5)
 
     def sweep(self, notification_id: str) -> None:
         """Makes a row due now and sweeps: what time would do, without the wait.
@@ -291,13 +301,13 @@ class Deployment:
             put(before)
 
     @contextmanager
-    def catalogues(self) -> Iterator[dict[str, Catalogue]]:
-        """The system with the categories and texts of all example catalogues, for a while.
+    def catalogues(self, names: Sequence[str]) -> Iterator[dict[str, Catalogue]]:
+        """The system with the categories and texts of some example catalogues, for a while.
 
         As an apply would change the functions, and quicker: each is planned elsewhere, and no two have a
         category of the same name.
         """
-        catalogues = {name: Catalogue.example(name) for name in examples()}
+        catalogues = {name: Catalogue.example(name) for name in names}
         categories = {key: one for each in catalogues.values() for key, one in each.categories.items()}
         handlers = ("deliver", "sweep", "enqueue", "api")
         with ExitStack() as stack:
@@ -543,10 +553,15 @@ def reachable(system: Deployment) -> Member:
     return replace(member, phone=phone, device=token)
 
 
+# as many as a function's environment has room for
+TOGETHER = 5
+BATCHES = [examples()[start : start + TOGETHER] for start in range(0, len(examples()), TOGETHER)]
+
+
 @pytest.fixture(scope="module")
-def catalogues(system: Deployment) -> Iterator[dict[str, Catalogue]]:
-    """All example catalogues, deployed."""
-    with system.catalogues() as deployed:
+def catalogues(system: Deployment, request: pytest.FixtureRequest) -> Iterator[dict[str, Catalogue]]:
+    """Example catalogues, deployed: those that the test names, or the first few."""
+    with system.catalogues(getattr(request, "param", BATCHES[0])) as deployed:
         yield deployed
 
 
@@ -563,8 +578,8 @@ def with_templates(package: bytes, folders: list[Path | None]) -> bytes:
             if not name.startswith("templates/"):
                 new.writestr(old.getinfo(name), old.read(name))
         for folder in filter(None, folders):
-            for path in sorted(folder.rglob("*.*")):
-                new.write(path, f"templates/{path.relative_to(folder).as_posix()}")
+            for name, path in sorted(files_of(folder)):
+                new.write(path, f"templates/{name}")
     return made.getvalue()
 
 

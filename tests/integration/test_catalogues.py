@@ -2,26 +2,32 @@
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from notifications.message import Message
 from notifications.templates import Templates
-from scripts.catalogue import SAMPLE, Catalogue, examples
+from scripts.catalogue import SAMPLE, Catalogue
 from scripts.person import Mail, wait_for
 
-from .conftest import Deployment, Member
+from .conftest import BATCHES, Deployment, Member
 
 pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")
 LINK = re.compile(r"https?://[^\s\"<>]+/unsubscribe\?token=[^\s\"<>&]+")
 
 
-@pytest.mark.parametrize("application", examples())
+@pytest.mark.parametrize(
+    ("catalogues", "application"),
+    [pytest.param(batch, name, id=name) for batch in BATCHES for name in batch],
+    indirect=["catalogues"],
+)
 def test_every_category_reaches_its_channels_with_its_texts_and_the_log_says_so(
     system: Deployment, reachable: Member, catalogues: dict[str, Catalogue], application: str
 ) -> None:
     catalogue = catalogues[application]
+    before = received(system, reachable)
     asked = {
         key: system.ask(key, reachable.person, data=sample(catalogue, key)) for key in catalogue.categories
     }
@@ -33,6 +39,20 @@ def test_every_category_reaches_its_channels_with_its_texts_and_the_log_says_so(
         assert {result["State"] for result in row["Results"].values()} == {"SENT"}
         for channel in channels:
             assert_received(system, reachable, catalogue, key, channel)
+    meant = Counter(
+        channel for one in catalogue.categories.values() for channel in one["channels"] or ["Email"]
+    )
+    assert received(system, reachable) - before == meant
+
+
+def received(system: Deployment, member: Member) -> Counter[str]:
+    """How many messages have reached somebody, by channel."""
+    mailbox = system.application.mailbox
+    return Counter(
+        Email=len(mailbox.of(member.person.email)),
+        SMS=len(mailbox.texts(member.phone)),
+        Push=len(mailbox.pushes(member.device)),
+    )
 
 
 def assert_received(system: Deployment, member: Member, catalogue: Catalogue, key: str, channel: str) -> None:
