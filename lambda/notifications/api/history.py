@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -16,6 +16,9 @@ from notifications.rows import marshal, unmarshal
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+# Lambda answers with 6 MB at most ("Lambda quotas"), in which each quote of the body is escaped; and a row
+# may have 200 KB of data
+MAX_BYTES = 2_500_000
 
 
 def show(services: Services, request: Request) -> Answer:
@@ -40,8 +43,21 @@ def show(services: Services, request: Request) -> Answer:
     # one more than is shown. What an earlier holder of the user name left is read over, however much it is:
     # a cursor that stood in it would tell of it
     found = list(islice(rows, limit + 1))
-    cursor = _cursor(found[limit - 1], request.caller) if len(found) > limit else None
-    return Answer(200, {"notifications": [_shown(row) for row in found[:limit]], "cursor": cursor})
+    page = _fitting(_shown(row) for row in found[:limit])
+    cursor = _cursor(found[len(page) - 1], request.caller) if len(found) > len(page) else None
+    return Answer(200, {"notifications": page, "cursor": cursor})
+
+
+def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first entries, as many as an answer has room for, and one in any case."""
+    page: list[dict[str, Any]] = []
+    room = MAX_BYTES
+    for entry in entries:
+        room -= len(json.dumps(entry))
+        if page and room < 0:
+            break
+        page.append(entry)
+    return page
 
 
 def _limit(text: str | None) -> int:

@@ -37,7 +37,8 @@ _app = app_from(
 )
 
 
-@log.inject_lambda_context
+# said aloud, or an environment variable could switch the log of events on, which hold people's data
+@log.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answers one request of API Gateway."""
     return _app.resolve(event, context)

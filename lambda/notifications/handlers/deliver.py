@@ -25,7 +25,8 @@ _delivery = delivery_from(DeliverySettings.load())
 
 
 @metrics.log_metrics
-@log.inject_lambda_context
+# said aloud, or an environment variable could switch the log of events on, which hold people's data
+@log.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Sends the rows of a batch; answers with the records that must come again."""
     metrics.add_metric("Received", MetricUnit.Count, len(event["Records"]))

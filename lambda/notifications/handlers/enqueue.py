@@ -38,7 +38,8 @@ _intake = Intake(
 
 
 @metrics.log_metrics
-@log.inject_lambda_context
+# said aloud, or an environment variable could switch the log of events on, which hold people's data
+@log.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Takes a batch of requests; answers with the messages that must come again."""
     metrics.add_metric("Received", MetricUnit.Count, len(event["Records"]))

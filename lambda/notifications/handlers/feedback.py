@@ -25,7 +25,7 @@ _feedback = Feedback(Users(_dynamodb, _settings.user_table), Outbox(_dynamodb, _
 
 
 @metrics.log_metrics
-# said aloud, or an environment variable could switch the log of events on
+# said aloud, or an environment variable could switch the log of events on, which hold people's data
 @log.inject_lambda_context(log_event=False)
 def handler(event: dict[str, Any], _context: LambdaContext) -> None:
     """Takes the events of a batch.

@@ -69,6 +69,19 @@ def test_data_is_shown_as_it_was_sent(api: Api) -> None:
     assert history(api)["notifications"][0]["data"] == {"total": 9.5, "items": [2, {"n": "x"}]}
 
 
+def test_a_page_is_no_larger_than_lambda_can_answer_with(api: Api) -> None:
+    for number in range(40):
+        message(api, number, Data={"text": '"' * 190_000})
+    found: list[str] = []
+    query = {"limit": "100"}
+    while query:
+        page = history(api, **query)
+        assert len(json.dumps(json.dumps(page))) < 6_000_000
+        found += [entry["id"] for entry in page["notifications"]]
+        query = {"limit": "100", "cursor": page["cursor"]} if page["cursor"] else {}
+    assert len(found) == len(set(found)) == 41
+
+
 @pytest.mark.parametrize("limit", [1, 3, 4, 8, 9, 100])
 def test_pages_go_from_the_newest_to_the_oldest_and_leave_nothing_out(api: Api, limit: int) -> None:
     for number in range(1, 9):
