@@ -49,12 +49,12 @@ def show(services: Services, request: Request) -> Answer:
 
 
 def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first entries, as many as an answer has room for, and one in any case."""
+    """The first entries, as many as an answer has room for."""
     page: list[dict[str, Any]] = []
     room = MAX_BYTES
     for entry in entries:
         room -= len(json.dumps(entry))
-        if page and room < 0:
+        if room < 0:
             break
         page.append(entry)
     return page

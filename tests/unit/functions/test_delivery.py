@@ -323,6 +323,16 @@ def test_a_target_that_was_still_tried_ends_with_its_row(scene: Scene) -> None:
     assert scene.results() == {"Email": ("EXPIRED", "TooLate")}
 
 
+def test_what_was_sent_stays_sent_when_the_rest_of_the_row_is_over(scene: Scene) -> None:
+    scene.ask("orders")
+    scene.sms.behave = raising(aws_error("ServiceUnavailable"))
+    scene.deliver()
+    scene.clock.forward(days=1)
+    scene.deliver()
+    assert scene.results() == {"Email": ("SENT", ""), "SMS": ("EXPIRED", "TooLate")}
+    assert scene.tables.the_notification()["State"] == "SENT"
+
+
 def test_a_record_that_cannot_be_read_ends_where_an_operator_sees_it(scene: Scene) -> None:
     scene.change("NotificationPreference", {"S": "Pigeon"}, USERS)
     outcome = scene.deliver()
@@ -454,13 +464,21 @@ def test_a_worker_that_dies_has_noted_all_that_it_sent_whatever_lay_between(scen
 
 
 def test_what_was_logged_of_one_channel_stays_when_another_is_tried_again(scene: Scene) -> None:
-    scene.ask("orders")
-    scene.sms.behave = raising(aws_error("Throttled"))
+    scene.ask("orders", Preferences={"orders": {"Push": True}})
+    scene.push.ways = ()
+
+    def throttled() -> Outcome:
+        scene.clock.forward(minutes=1)
+        raise aws_error("Throttled")
+
+    scene.sms.behave = throttled
     scene.deliver()
-    logged = scene.tables.the_notification()["Results"]["Email"]
+    before = scene.tables.the_notification()["Results"]
+    assert before["Email"]["At"] < before["SMS"]["At"]
     scene.clock.forward(hours=1)
     scene.deliver()
-    assert scene.tables.the_notification()["Results"]["Email"] == logged
+    after = scene.tables.the_notification()["Results"]
+    assert {target for target in after if after[target] != before[target]} == {"SMS"}
 
 
 def test_waiting_for_one_channel_does_not_use_up_the_tries_of_another(scene: Scene) -> None:
