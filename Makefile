@@ -76,7 +76,7 @@ local-down: $(READY) ## Stop it, with all that it holds
 	@$(RUN) scripts.local_aws down
 
 # side by side, whatever the number of cores: much of it is waiting
-SIDE_BY_SIDE := -n 4 --dist loadgroup
+SIDE_BY_SIDE := -n 4
 
 test: $(READY) ## All tests
 	@$(RUN) pytest $(SIDE_BY_SIDE) tests/unit tests/local_aws tests/terraform tests/integration $(TESTS)

@@ -40,7 +40,7 @@ def everything(aws: Environment) -> set[str]:
             )
             if key["KeyState"] != "PendingDeletion"
         ),
-        *names("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
+        *names("lambda", "list_event_source_mappings", "EventSourceMappings", "EventSourceArn"),
         *names("lambda", "list_functions", "Functions", "FunctionName"),
         *names("logs", "describe_log_groups", "logGroups", "logGroupName"),
         *names("scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),

@@ -554,15 +554,15 @@ def reachable(system: Deployment) -> Member:
     return replace(member, phone=phone, device=token)
 
 
-# as many as a function's environment has room for
+# as many together as a function's environment has room for
 TOGETHER = 5
 BATCHES = [examples()[start : start + TOGETHER] for start in range(0, len(examples()), TOGETHER)]
 
 
 @pytest.fixture(scope="module")
 def catalogues(system: Deployment, request: pytest.FixtureRequest) -> Iterator[dict[str, Catalogue]]:
-    """Example catalogues, deployed: those that the test names, or the first few."""
-    with system.catalogues(getattr(request, "param", BATCHES[0])) as deployed:
+    """Example catalogues, deployed: those that the test names, or one that has critical categories, too."""
+    with system.catalogues(getattr(request, "param", ("bank", "shop"))) as deployed:
         yield deployed
 
 
