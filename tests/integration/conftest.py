@@ -561,8 +561,10 @@ BATCHES = [examples()[start : start + TOGETHER] for start in range(0, len(exampl
 
 @pytest.fixture(scope="module")
 def catalogues(system: Deployment, request: pytest.FixtureRequest) -> Iterator[dict[str, Catalogue]]:
-    """Example catalogues, deployed: those that the test names, or one that has critical categories, too."""
-    with system.catalogues(getattr(request, "param", ("bank", "shop"))) as deployed:
+    """Example catalogues, deployed: the batch that the test names, or one with critical categories, too."""
+    # a number, by which pytest sees that the next test wants the same
+    names = BATCHES[request.param] if hasattr(request, "param") else ("bank", "shop")
+    with system.catalogues(names) as deployed:
         yield deployed
 
 

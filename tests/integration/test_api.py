@@ -20,7 +20,7 @@ from notifications.rows import unmarshal
 from scripts.catalogue import Catalogue
 from scripts.person import Person
 
-from .conftest import Deployment, Member
+from .conftest import ONCE, Deployment, Member
 from .test_catalogues import sample
 from .test_preferences import ALL_OFF, outcome
 from .test_requests import order
@@ -175,6 +175,7 @@ def test_the_history_is_paged_the_newest_first_and_everybodys_own(
     assert code_of(refused) == (400, "invalid_cursor")
 
 
+@ONCE
 def test_a_device_gets_push_messages_from_when_it_is_added_until_it_is_removed(system: Deployment) -> None:
     member, mailbox = system.member(), system.application.mailbox
     token, device = add_device(member)
@@ -196,6 +197,7 @@ def test_a_device_gets_push_messages_from_when_it_is_added_until_it_is_removed(s
         sns.get_endpoint_attributes(EndpointArn=sent.endpoint_arn)
 
 
+@ONCE
 def test_a_device_that_passes_to_somebody_else_gets_nothing_of_the_former(
     system: Deployment, newcomer: Member
 ) -> None:
@@ -209,6 +211,7 @@ def test_a_device_that_passes_to_somebody_else_gets_nothing_of_the_former(
     assert newcomer.call("DELETE", f"/devices/{device}").status_code == 204
 
 
+@ONCE
 def test_a_number_is_used_only_after_its_code_has_come_back(system: Deployment) -> None:
     member, number, mailbox = system.member(), new_number(), system.application.mailbox
     asks = member.call("PUT", "/phone", json={"phone_number": number})
@@ -368,6 +371,7 @@ def called(caller: Member, operation: Operation, version: int, device: str) -> h
     return caller.call(operation.method, operation.path.replace("{id}", device), **body)
 
 
+@ONCE
 @pytest.mark.parametrize("kind", WRONG)
 @pytest.mark.parametrize("operation", SIGNED_IN, ids=[operation.name for operation in SIGNED_IN])
 def test_without_the_right_token_nobody_is_let_in_and_nothing_changes(
@@ -382,6 +386,7 @@ def test_without_the_right_token_nobody_is_let_in_and_nothing_changes(
     assert belongings(system, victim) == before
 
 
+@ONCE
 @pytest.mark.parametrize("operation", SIGNED_IN, ids=[operation.name for operation in SIGNED_IN])
 def test_with_their_own_token_people_see_and_change_their_own_and_nobody_elses(
     system: Deployment, victim: Member, operation: Operation
@@ -408,6 +413,7 @@ def test_with_their_own_token_people_see_and_change_their_own_and_nobody_elses(
 JSON = {"Content-Type": "application/json"}
 
 
+@ONCE
 @pytest.mark.parametrize(
     ("method", "path", "options", "expected"),
     [
@@ -445,6 +451,7 @@ def test_what_is_wrong_is_refused_with_a_reason_and_changes_nothing(
     assert system.user(newcomer.person) == before
 
 
+@ONCE
 @pytest.mark.parametrize(
     ("category", "code"), [("no_such", "unknown_category"), ("account", "critical_category")]
 )
@@ -454,6 +461,7 @@ def test_a_category_that_cannot_be_chosen_is_refused(newcomer: Member, category:
     assert code_of(newcomer.call("PUT", "/preferences", json=changes)) == (400, code)
 
 
+@ONCE
 @pytest.mark.parametrize(
     ("site", "told"),
     [("https://app.example.com", "https://app.example.com"), ("https://shop.example.com", None)],
@@ -475,6 +483,7 @@ def test_a_browsers_script_is_let_in_from_a_named_site_alone(
     assert ("authorization" in preflight.headers.get("Access-Control-Allow-Headers", "")) == bool(told)
 
 
+@ONCE
 def test_what_is_not_documented_is_not_there(newcomer: Member) -> None:
     for method, path in (("GET", "/nowhere"), ("POST", "/preferences"), ("GET", "/account")):
         answer = newcomer.call(method, path)

@@ -20,8 +20,9 @@ LINK = re.compile(r"https?://[^\s\"<>]+/unsubscribe\?token=[^\s\"<>&]+")
 
 @pytest.mark.parametrize(
     ("catalogues", "application"),
-    [pytest.param(batch, name, id=name) for batch in BATCHES for name in batch],
+    [pytest.param(number, name, id=name) for number, batch in enumerate(BATCHES) for name in batch],
     indirect=["catalogues"],
+    scope="module",
 )
 def test_every_category_reaches_its_channels_with_its_texts_and_the_log_says_so(
     system: Deployment, reachable: Member, catalogues: dict[str, Catalogue], application: str
