@@ -1,5 +1,6 @@
 """The whole table of preference, critical, quiet hours and channel state: who is reached, and by what."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from notifications.catalogue import CHANNELS, Category
 from notifications.channels import Target
 from notifications.delivery import Delivery
 from notifications.message import Message
-from notifications.notification import Notification, Outcome, State, milliseconds
+from notifications.notification import Notification, Outcome, State
 from notifications.outbox import Claim, Due, due_by_hand
 from notifications.preferences import Preferences, QuietHours
 from notifications.users import User
@@ -75,6 +76,29 @@ class OneRow:
         return self.note(claim, results, now)
 
 
+def deliver(
+    outbox: OneRow,
+    user: User,
+    channels: Mapping[str, Channel],
+    category: Category,
+    now: datetime,
+    in_line: Collection[str] = (),
+) -> None:
+    """Delivers the one row. in_line: the channels that are at their rate."""
+    delivery = Delivery(
+        users=Mock(get=Mock(return_value=user)),
+        outbox=outbox,  # type: ignore[arg-type]  # only what delivery calls
+        channels=channels,
+        categories={category.key: category},
+        templates=Mock(render=lambda *_args, **_options: Message("subject", "text")),
+        rates=Mock(turn=lambda name, _now: None if name in in_line else timedelta(0)),
+        links=Mock(),
+        clock=lambda: now,
+        sleep=lambda _seconds: None,
+    )
+    delivery.deliver(due_by_hand("id", None), Mock(for_a_target=lambda: True))
+
+
 @given(
     critical=st.booleans(),
     enabled=st.booleans(),
@@ -96,18 +120,9 @@ def test_a_row_goes_where_the_table_says_and_nowhere_else(
     )
     row = Notification("id", "ada", "sub", "c", "c", NOW, NOW + timedelta(days=1), NOW)
     outbox = OneRow(row.to_row())
-    delivery: Any = Delivery(
-        users=Mock(get=Mock(return_value=user)),
-        outbox=outbox,  # type: ignore[arg-type]  # only what delivery calls
-        channels=channels,
-        categories={"c": Category("c", USUAL, critical=critical, good_for=timedelta(days=1))},
-        templates=Mock(render=lambda *_args, **_options: Message("subject", "text")),
-        rates=Mock(turn=lambda name, _now: None if like[name] == "in line" else timedelta(0)),
-        links=Mock(),
-        clock=lambda: NOW,
-        sleep=lambda _seconds: None,
-    )
-    delivery.deliver(due_by_hand("id", None), Mock(for_a_target=lambda: True))
+    category = Category("c", USUAL, critical=critical, good_for=timedelta(days=1))
+    in_line = {name for name in CHANNELS if like[name] == "in line"}
+    deliver(outbox, user, channels, category, NOW, in_line)
 
     wanted = {
         name
@@ -143,25 +158,10 @@ def test_a_row_is_deferred_over_a_change_of_the_clocks_and_sent_at_the_right_min
         preferences=Preferences(quiet_hours=QuietHours.of("22:00", "07:00", "Europe/Berlin")),
     )
     email = Channel("Email", "ready")
+    category = Category("c", ("Email",), critical=False, good_for=timedelta(days=1))
     outbox = OneRow(Notification("id", "ada", "sub", "c", "c", now, now + timedelta(days=1), now).to_row())
 
-    def deliver(at: datetime) -> None:
-        delivery: Any = Delivery(
-            users=Mock(get=Mock(return_value=user)),
-            outbox=outbox,  # type: ignore[arg-type]  # only what delivery calls
-            channels={"Email": email},
-            categories={"c": Category("c", ("Email",), critical=False, good_for=timedelta(days=1))},
-            templates=Mock(render=lambda *_args, **_options: Message("subject", "text")),
-            rates=Mock(turn=lambda *_args: timedelta(0)),
-            links=Mock(),
-            clock=lambda: at,
-        )
-        delivery.deliver(due_by_hand("id", None), Mock(for_a_target=lambda: True))
-
-    deliver(now)
-    assert outbox.due == datetime(2026, 3, 29, 5, tzinfo=UTC)
-    assert milliseconds(outbox.due) - milliseconds(now) == timedelta(hours=7) // timedelta(milliseconds=1)
-    deliver(outbox.due - timedelta(minutes=1))
-    assert email.sent == 0
-    deliver(datetime(2026, 3, 29, 5, tzinfo=UTC))
-    assert email.sent == 1
+    seven = datetime(2026, 3, 29, 5, tzinfo=UTC)
+    for at, due, sent in ((now, seven, 0), (seven - timedelta(minutes=1), seven, 0), (seven, None, 1)):
+        deliver(outbox, user, {"Email": email}, category, at)
+        assert (outbox.due, email.sent) == (due, sent)
