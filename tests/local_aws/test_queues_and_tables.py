@@ -106,6 +106,21 @@ def test_a_function_that_may_not_read_a_queue_is_not_invoked_by_it(aws: Aws, mis
         )
 
 
+def test_a_queue_is_mapped_to_a_function_once(aws: Aws) -> None:
+    _, arn = queue(aws)
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    role = aws.role([{"Effect": "Allow", "Action": actions, "Resource": arn}])
+    mapping = {"EventSourceArn": arn, "FunctionName": aws.function(RECORD, role=role, TABLE="none")}
+    create: Any = aws.functions.create_event_source_mapping
+    made = create(**mapping)
+    again = create(**mapping)
+    assert again["UUID"] == made["UUID"], "an answer that was lost is given again"
+    with refused("ResourceConflictException", made["UUID"]):
+        create(**mapping, BatchSize=5)
+    found = aws.functions.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"]
+    assert [one["UUID"] for one in found] == [made["UUID"]]
+
+
 def test_a_queue_is_used_with_its_permissions_alone(aws: Aws) -> None:
     url, arn = queue(aws)
     other, _ = queue(aws)
