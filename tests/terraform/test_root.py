@@ -439,6 +439,14 @@ def test_a_request_is_hidden_for_six_times_as_long_as_it_may_take(made: Made, ca
 
 
 @in_each_case
+def test_a_long_queue_leaves_the_accounts_concurrency_to_sign_ups(made: Made, case: str) -> None:
+    mappings = of_type(made[case], "aws_lambda_event_source_mapping")
+    assert [m["scaling_config"] for m in mappings if ":sqs:" in m["event_source_arn"]] == [
+        [{"maximum_concurrency": 10}]
+    ]
+
+
+@in_each_case
 def test_nothing_personal_lies_unencrypted_unprotected_or_for_ever(made: Made, case: str) -> None:
     for table in of_type(made[case], "aws_dynamodb_table"):
         assert table["server_side_encryption"][0]["enabled"]

@@ -10,7 +10,14 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from notifications.catalogue import CHANNELS, Category
 from notifications.channels import PERMANENT, Target
 from notifications.clients import DELIVERY
-from notifications.delivery import CALLS_PER_ROW, CALLS_PER_TARGET, Attempt, Delivery, TimeLeft
+from notifications.delivery import (
+    CALLS_PER_ROW,
+    CALLS_PER_TARGET,
+    Attempt,
+    Delivery,
+    TimeLeft,
+    combined,
+)
 from notifications.message import Message
 from notifications.notification import (
     EPOCH,
@@ -493,6 +500,11 @@ def test_waiting_for_one_channel_does_not_use_up_the_tries_of_another(scene: Sce
         scene.deliver()
     assert scene.clock.now - began > timedelta(hours=3)
     assert scene.tables.the_notification()["State"] == "WAITING_OPT_IN"
+
+
+@pytest.mark.parametrize("state", State)
+def test_whatever_a_target_says_a_row_has_an_outcome(state: State) -> None:
+    assert combined([Outcome(State.SENT), Outcome(state)]).state in (State.SENT, state)
 
 
 def test_the_sns_quota_is_counted_whatever_became_of_the_row() -> None:

@@ -158,6 +158,20 @@ def test_even_a_huge_request_can_be_refused(
     assert json.loads(message["Body"])["reason"]["code"] == reason
 
 
+def test_no_variable_makes_the_function_log_what_it_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
+    enqueue: ModuleType = request.getfixturevalue("enqueue")
+    enqueue.handler(event(ORDER), CONTEXT)
+    said = "".join(capfd.readouterr()) + str([vars(record) for record in caplog.records])
+    assert "Accepted" in said
+    assert "of Ada's" not in said
+
+
 def test_what_there_is_no_time_for_comes_again(enqueue: ModuleType, tables: Tables) -> None:
     times = iter([60_000, int(enqueue.ENOUGH_SECONDS * 1000) - 1])
     context = SimpleNamespace(**{**vars(CONTEXT), "get_remaining_time_in_millis": lambda: next(times)})
