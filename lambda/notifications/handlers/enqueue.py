@@ -21,8 +21,8 @@ from notifications.requests import BusyError, Intake, RefusedError
 from notifications.settings import EnqueueSettings
 
 # of one message: find the recipient, write the row, look at what was there and write again; or refuse it.
-# Whoever meets others at the same row may take longer and be cut off: then all that is left comes again, and a
-# refusal may be told twice
+# Whoever meets others at the same row may take longer and be cut off: then all that is left comes again, and
+# a refusal may be told twice
 ENOUGH_SECONDS = 6 * DELIVERY.worst_case_seconds
 
 log = Logger()
