@@ -51,6 +51,8 @@ module "post_confirmation" {
   runtime            = var.lambda_runtime
   statements         = local.post_confirmation_statements
   timeout_seconds    = 5
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 }
 
 # The fast way: a new row is delivered as soon as the stream shows it.
@@ -69,6 +71,8 @@ module "deliver" {
   runtime            = var.lambda_runtime
   statements         = local.deliver_statements
   timeout_seconds    = 180
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 
   stream = {
     arn             = module.tables.notification_stream_arn
@@ -93,6 +97,8 @@ module "sweep" {
   runtime            = var.lambda_runtime
   statements         = local.sweep_statements
   timeout_seconds    = 180
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 
   schedule = {
     expression = "rate(1 minute)"
@@ -120,6 +126,8 @@ module "enqueue" {
   statements         = local.enqueue_statements
   timeout_seconds    = 60
 
+  permissions_boundary_arn = var.permissions_boundary_arn
+
   # A long queue must not take the account's concurrency away from sign-ups.
   queue = {
     arn                 = module.queues.request_queue_arn
@@ -143,6 +151,8 @@ module "broadcast" {
   runtime            = var.lambda_runtime
   statements         = local.broadcast_statements
   timeout_seconds    = 180
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 
   schedule = {
     expression = "rate(1 minute)"
@@ -170,6 +180,8 @@ module "erase" {
   runtime            = var.lambda_runtime
   statements         = local.erase_statements
   timeout_seconds    = 180
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 
   schedule = {
     expression = "rate(1 minute)"
@@ -200,6 +212,8 @@ module "api" {
   runtime            = var.lambda_runtime
   statements         = local.api_statements
   timeout_seconds    = 15
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 }
 
 module "http_api" {
@@ -253,6 +267,8 @@ module "feedback" {
   runtime            = var.lambda_runtime
   statements         = local.feedback_statements
   timeout_seconds    = 60
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 
   # SNS does not wait: what Lambda gives up is put where a person looks at what was refused.
   asynchronous = {

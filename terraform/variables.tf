@@ -228,6 +228,17 @@ variable "password_minimum_length" {
   }
 }
 
+variable "permissions_boundary_arn" {
+  description = "ARN of a managed policy that bounds what the roles of the functions and schedules may ever do. A deploy role of deploy_role/ makes no role without it. Null sets none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[^:]+:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary_arn))
+    error_message = "Give permissions_boundary_arn as the ARN of a managed policy (arn:aws:iam::<account>:policy/<name>), or leave it null."
+  }
+}
+
 variable "push_application_arns" {
   description = "ARNs of the SNS platform applications that push goes out by, by platform, for example GCM or APNS. Empty leaves out push."
   type        = map(string)

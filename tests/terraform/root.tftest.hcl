@@ -274,6 +274,8 @@ run "ses_and_customer_key" {
   variables {
     email_delivery = "ses"
     kms_key_arn    = "arn:aws:kms:eu-west-1:000000000000:key/key"
+
+    permissions_boundary_arn = "arn:aws:iam::000000000000:policy/bounds"
     ses_identity = {
       arn               = "arn:aws:ses:eu-west-1:000000000000:identity/example.com"
       from_address      = "no-reply@example.com"

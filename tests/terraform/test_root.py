@@ -39,6 +39,7 @@ LONGEST = {
     "_ENDPOINT": 80,
     "_URL": 100,
 }
+BOUNDARY = "arn:aws:iam::000000000000:policy/bounds"
 SCHEDULED = ("broadcast", "erase", "sweep")
 
 
@@ -209,6 +210,13 @@ def test_only_its_own_service_takes_on_a_role(made: Made, case: str) -> None:
         }
     assert set(trusts) == set(MEANT[case])
     assert all(trust["Principal"] == {"Service": "lambda.amazonaws.com"} for trust in trusts.values())
+
+
+@in_each_case
+def test_a_boundary_holds_for_every_role_or_there_is_none(made: Made, case: str) -> None:
+    boundaries = {role["permissions_boundary"] for role in of_type(made[case], "aws_iam_role")}
+
+    assert boundaries == {BOUNDARY if case == "ses_and_customer_key" else None}
 
 
 @in_each_case

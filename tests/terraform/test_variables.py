@@ -68,6 +68,7 @@ PLANS: list[dict[str, tuple[Any, list[str]]]] = [
         "log_retention_days": (-1, [LOG_DAYS]),
         "name_prefix": ("a-prefix-that-is-too-long", [PREFIX]),
         "password_minimum_length": (6, [LENGTH]),
+        "permissions_boundary_arn": ("the-boundary", ["Give permissions_boundary_arn as the ARN of a"]),
     },
     {
         "api_cors_origins": (["https://example.com/app"], [ORIGINS]),
