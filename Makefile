@@ -2,6 +2,7 @@
 
 ENV ?= local
 PYTHON ?= python3
+CHECKS ?=
 TESTS ?=
 export ENV LOCAL_AWS_PORT YES
 
@@ -19,6 +20,7 @@ export PREVIEW_CATALOGUE := $(value CATALOGUE)
 
 VENV := .venv
 READY := $(VENV)/.ready
+LINT_READY := $(VENV)/lint/.ready
 RUN := $(VENV)/bin/python -m
 # a CLI configuration that is named and missing would be a warning in front of everything
 TERRAFORM := TF_CLI_CONFIG_FILE= CHECKPOINT_DISABLE=1 terraform
@@ -32,7 +34,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
 
 .DEFAULT_GOAL := help
 .PHONY: help demo deploy plan outputs destroy package notify preview local-up local-status local-down \
-        test test-unit test-terraform test-integration lint fmt lock clean
+        test test-unit test-terraform test-integration lint test-lint hooks fmt lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +43,9 @@ help: ## List the targets
 
 $(READY): scripts/requirements.txt scripts/setup.sh
 	@sh scripts/setup.sh "$(PYTHON)" $(VENV) scripts/requirements.txt
+
+$(LINT_READY): $(READY) scripts/lint-requirements.txt
+	@sh scripts/setup.sh $(VENV)/bin/python $(@D) scripts/lint-requirements.txt $(VENV)/bin/uv
 
 demo: $(READY) ## Deploy to a local AWS and watch a person register
 	@$(RUN) scripts.demo
@@ -90,23 +95,26 @@ test-terraform: $(READY) ## Tests of the Terraform modules against a local AWS
 test-integration: $(READY) ## Deploy and drive the flow; AWS_ENDPOINT_URL=… for another emulator
 	@$(RUN) pytest $(SIDE_BY_SIDE) tests/integration $(TESTS)
 
-lint: $(READY) ## ruff, mypy, terraform fmt
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy
-	@$(NEEDS_TERRAFORM)
-	@$(TERRAFORM) fmt -check -diff -recursive terraform
+lint: $(LINT_READY) ## Check what is written: all of it, or CHECKS="ruff mypy …"
+	@$(RUN) scripts.lint $(CHECKS)
+
+test-lint: $(LINT_READY) ## Tests of the checks: each finds what it is for
+	@$(RUN) pytest $(SIDE_BY_SIDE) tests/lint $(TESTS)
+
+hooks: $(LINT_READY) ## Have git run the checks of what is committed
+	@$(VENV)/lint/bin/pre-commit install
 
 fmt: $(READY) ## Format Python and HCL
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 	@$(NEEDS_TERRAFORM)
-	@$(TERRAFORM) fmt -recursive terraform
+	@$(TERRAFORM) fmt -recursive terraform tests/terraform
 
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 lock: $(READY) ## Pin and hash anew what is installed
 	@$(UV_COMPILE) --upgrade --group dev --output-file scripts/requirements.txt pyproject.toml
+	@$(UV_COMPILE) --upgrade --group lint --output-file scripts/lint-requirements.txt pyproject.toml
 	@$(UV_COMPILE) --upgrade --output-file lambda/requirements.txt lambda/requirements.in
 
 clean: ## Stop the local AWS and remove what was built; .venv stays

@@ -63,6 +63,10 @@ class Terraform:
             "init", input=False, no_color=self._colour(), reconfigure=IsFlagged, backend_config=settings
         )
 
+    def init_without_backend(self) -> None:
+        """Prepares the folder for what needs no state; its lock file must hold all that is installed."""
+        self._run("init", input=False, no_color=IsFlagged, backend=False, lockfile="readonly")
+
     def validate(self) -> None:
         self._run("validate", no_color=IsFlagged)
 

@@ -1,7 +1,6 @@
-"""What the READMEs and the environments say is what there is; the files are formatted, valid and in order."""
+"""What the READMEs and the environments say is what there is; the files are valid and in order."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -50,17 +49,6 @@ def test_inputs_are_typed_and_null_only_where_that_means_something(folder: Path)
         assert re.search(r"^  type +=", body, re.MULTILINE), f"the type of {name}"
         null_by_default = re.search(r"^  default +?= null$", body, re.MULTILINE) is not None
         assert null_by_default != ("  nullable = false" in re.sub(" +=", " =", body)), name
-
-
-def test_formatted() -> None:
-    done = subprocess.run(
-        ["terraform", "fmt", "-check", "-diff", "-recursive", TERRAFORM, Path(__file__).parent],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_valid_and_locked(root: Terraform) -> None:

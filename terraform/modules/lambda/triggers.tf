@@ -99,6 +99,8 @@ module "schedule_role" {
 }
 
 resource "aws_scheduler_schedule" "this" {
+  #checkov:skip=CKV_AWS_297:Its input is empty: there is nothing to encrypt.
+
   count = var.schedule == null ? 0 : 1
 
   name                = var.name

@@ -15,7 +15,7 @@ PHONY = sorted(
     set(re.findall(r"^\.PHONY:((?:.*\\\n)*.*)", MAKEFILE, re.MULTILINE)[0].replace("\\", "").split())
 )
 ISSUED = {  # what people are told to type
-    *("demo", "deploy", "plan", "outputs", "destroy", "package", "preview", "lint", "fmt", "clean"),
+    *("demo", "deploy", "plan", "outputs", "destroy", "package", "preview", "lint", "hooks", "fmt", "clean"),
     *("test", "test-unit", "test-terraform", "test-integration", "local-up", "local-status", "local-down"),
 }
 
@@ -105,9 +105,8 @@ def test_a_missing_python_ends_in_its_sentence() -> None:
 
 
 def test_formatting_without_terraform_ends_in_a_sentence() -> None:
-    for target in ("lint", "fmt"):
-        lines = make("-n", target).stdout
-        assert lines.index("command -v terraform") < lines.index("terraform fmt")
+    lines = make("-n", "fmt").stdout
+    assert lines.index("command -v terraform") < lines.index("terraform fmt")
     done = make("--eval=probe: ; @$(NEEDS_TERRAFORM)", "probe", path="/nowhere")
     assert done.returncode == 2
     assert done.stderr.splitlines()[0] == (

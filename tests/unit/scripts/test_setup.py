@@ -34,9 +34,9 @@ def python(folder: Path, *, version: int = 0, venv: int = 0, pip: int = 0) -> Pa
     return path
 
 
-def set_up(python: Path | str, folder: Path) -> subprocess.CompletedProcess[str]:
+def set_up(python: Path | str, folder: Path, *uv: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["/bin/sh", str(ROOT / "scripts/setup.sh"), str(python), str(folder / "venv"), "requirements.txt"],
+        ["/bin/sh", ROOT / "scripts/setup.sh", python, folder / "venv", "requirements.txt", *uv],
         env={"PATH": os.defpath},
         capture_output=True,
         text=True,
@@ -87,6 +87,21 @@ def test_packages_are_installed_by_their_hashes_and_then_it_is_ready(tmp_path: P
     arguments = (tmp_path / "venv/bin/arguments").read_text()
     assert arguments.startswith("-m pip install ")
     assert "--require-hashes --requirement requirements.txt" in arguments
+    assert (tmp_path / "venv/.ready").exists()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_uv_installs_what_is_beside_the_first_environment_and_pip_where_uv_cannot(
+    tmp_path: Path, fails: bool
+) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\necho "$*" > "$0.arguments"\nexit {int(fails)}\n')
+    uv.chmod(0o755)
+    done = set_up(python(tmp_path), tmp_path, uv)
+    assert done.returncode == 0, done.stderr
+    arguments = (tmp_path / "uv.arguments").read_text()
+    assert f"--python {tmp_path}/venv/bin/python --require-hashes --requirement requirements.txt" in arguments
+    assert (tmp_path / "venv/bin/arguments").exists() is fails
     assert (tmp_path / "venv/.ready").exists()
 
 
