@@ -84,13 +84,13 @@ local-down: $(READY) ## Stop it, with all that it holds
 SIDE_BY_SIDE := -n 4
 
 test: $(READY) ## All tests
-	@$(RUN) pytest $(SIDE_BY_SIDE) tests/unit tests/local_aws tests/terraform tests/integration $(TESTS)
+	@$(RUN) pytest $(SIDE_BY_SIDE) tests/unit tests/local_aws tests/terraform tests/plan_review tests/integration $(TESTS)
 
 test-unit: $(READY) ## Tests of the functions and scripts: no Terraform, no local AWS
 	@$(RUN) pytest $(SIDE_BY_SIDE) tests/unit $(TESTS)
 
-test-terraform: $(READY) ## Tests of the Terraform modules against a local AWS
-	@$(RUN) pytest tests/terraform $(TESTS)
+test-terraform: $(READY) ## Tests of the Terraform modules against a local AWS, and of reviews of real plans
+	@$(RUN) pytest tests/terraform tests/plan_review $(TESTS)
 
 test-integration: $(READY) ## Deploy and drive the flow; AWS_ENDPOINT_URL=… for another emulator
 	@$(RUN) pytest $(SIDE_BY_SIDE) tests/integration $(TESTS)
@@ -108,7 +108,7 @@ fmt: $(READY) ## Format Python and HCL
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 	@$(NEEDS_TERRAFORM)
-	@$(TERRAFORM) fmt -recursive terraform tests/terraform
+	@$(TERRAFORM) fmt -recursive terraform tests
 
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 

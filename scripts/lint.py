@@ -77,7 +77,7 @@ def mypy(root: Path) -> None:
 def terraform_fmt(root: Path) -> None:
     """HCL: terraform fmt."""
     require_terraform()
-    folders = [folder for folder in ("terraform", "tests/terraform") if (root / folder).is_dir()]
+    folders = [folder for folder in ("terraform", "tests") if (root / folder).is_dir()]
     settings = environment.remote(LOCAL).variables
     _run(root, "terraform", "fmt", "-check", "-diff", "-recursive", *folders, variables=settings)
 

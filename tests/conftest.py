@@ -39,6 +39,8 @@ class ByEmulator(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no typ
         _, folder, *_ = file.split("/")
         if folder == "unit":
             return nodeid
+        if folder == "plan_review":  # shares its plans, and no local AWS
+            return folder
         if folder != "integration":
             return "parts"
         way = re.search(r"[\[-](sns|ses)[]-]", test)

@@ -1,0 +1,7 @@
+variable "value" {
+  type = any
+}
+
+resource "terraform_data" "this" {
+  input = var.value
+}
