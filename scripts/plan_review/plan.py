@@ -14,7 +14,7 @@ from typing import Any, Self
 import click
 import fastjsonschema
 
-from scripts.plan_review.values import Json, shown
+from scripts.plan_review.values import Json, overlaid, shown
 
 HOW_TO = "give it what `terraform show -json PLAN` prints for a saved plan"
 # far deeper than anything that a provider's schema nests, and well within Python's recursion
@@ -80,6 +80,11 @@ class Values:
     def new(self) -> Json:
         """The value after, with Sensitive and UNKNOWN in place of what may not or cannot be shown."""
         return self._shown[1]
+
+    @cached_property
+    def planned(self) -> Json:
+        """The value after, with secrets, and with UNKNOWN in place of what is known after apply only."""
+        return overlaid(self.after, self.after_unknown)
 
     @cached_property
     def _shown(self) -> tuple[Json, Json]:
@@ -190,6 +195,8 @@ class Plan:
     changes: of every resource, also of those of which nothing changes, in Terraform's order.
     drift: what was changed outside of Terraform since the last apply.
     deferred: what is put off to a later plan.
+    configuration: what the plan was made from, in Terraform's configuration representation.
+    variables: the values of the root module's variables, with secrets.
     complete: false if something is left out, by -target or because it is put off.
     errored: whether planning failed half-way; such a plan cannot be applied.
     """
@@ -200,6 +207,8 @@ class Plan:
     outputs: tuple[Output, ...] = ()
     invocations: tuple[Invocation, ...] = ()
     checks: tuple[Check, ...] = ()
+    configuration: Mapping[str, Json] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, Json] = field(default_factory=dict, repr=False)
     complete: bool = True
     errored: bool = False
     terraform_version: str = ""
@@ -228,6 +237,7 @@ class Plan:
             PlanError: it is no plan that can be read.
         """
         _check(document)
+        _limit_depth(document.get("configuration"), document.get("variables"))
         return cls(
             changes=tuple(_change(entry) for entry in document.get("resource_changes") or ()),
             drift=tuple(_change(entry) for entry in document.get("resource_drift") or ()),
@@ -241,6 +251,10 @@ class Plan:
             ),
             invocations=tuple(_invocation(entry) for entry in document.get("action_invocations") or ()),
             checks=tuple(_failed_checks(document.get("checks") or ())),
+            configuration=document.get("configuration") or {},
+            variables={
+                name: given.get("value") for name, given in (document.get("variables") or {}).items()
+            },
             complete=document.get("complete") is not False,
             errored=document.get("errored") is True,
             terraform_version=document.get("terraform_version") or "",
@@ -307,6 +321,8 @@ SCHEMA = {
                 },
             },
         },
+        "configuration": {"type": ["object", "null"]},
+        "variables": {"type": ["object", "null"], "additionalProperties": {"type": "object"}},
         "checks": {
             "type": ["array", "null"],
             "items": {

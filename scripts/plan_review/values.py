@@ -18,7 +18,7 @@ Mask = bool | dict[str, "Mask"] | list["Mask"]
 
 
 class Sensitive:
-    """Stands for a sensitive value. It can be compared with another one, and tells nothing else."""
+    """Stands for a sensitive value. It can be compared with another one, and tells nothing by itself."""
 
     __slots__ = ("_value",)
 
@@ -32,6 +32,10 @@ class Sensitive:
 
     def __repr__(self) -> str:
         return "(sensitive)"
+
+    def reveal(self) -> Json:
+        """The value, for what does not show it."""
+        return self._value
 
 
 class Unknown:
@@ -72,12 +76,25 @@ def shown(
     places, and Terraform forgets some marks, as in terraform_data those of `input` in `output`.
     """
     old_mask, new_mask = _mask(before_sensitive), _mask(after_sensitive)
-    new = _overlaid(after, unknown)
+    new = overlaid(after, unknown)
     secrets = {*_secrets(_hidden(before, old_mask)), *_secrets(_hidden(new, new_mask))}
     mask = _either(old_mask, new_mask)
     # that there was or will be nothing at all is no secret: it is what create and destroy mean
     old, new = (side if side is None else _without(_hidden(side, mask), secrets) for side in (before, new))
     return old, new
+
+
+def overlaid(value: Json, unknown: Json) -> Json:
+    """The value after, into which the unknown is put: Terraform leaves it out, or writes null in a list."""
+    if not _mask(unknown):
+        return value
+    if isinstance(unknown, Mapping) and (value is None or isinstance(value, Mapping)):
+        known = value or {}
+        names = (*known, *(name for name in unknown if name not in known and _mask(unknown[name])))
+        return {name: overlaid(known.get(name), unknown.get(name)) for name in names}
+    if isinstance(unknown, list) and (value is None or isinstance(value, list)):
+        return [overlaid(element, mask) for element, mask in zip_longest(value or [], unknown)]
+    return UNKNOWN
 
 
 def is_hidden(value: Json) -> bool:
@@ -122,7 +139,7 @@ def _hidden(value: Json, mask: Mask) -> Json:
 def _secrets(value: Json, *, hidden: bool = False) -> Iterator[str | Number]:
     """The texts and numbers that are in what is hidden."""
     if isinstance(value, Sensitive):
-        yield from _secrets(value._value, hidden=True)
+        yield from _secrets(value.reveal(), hidden=True)
     elif isinstance(value, Mapping | list):
         for inner in value.values() if isinstance(value, Mapping) else value:
             yield from _secrets(inner, hidden=hidden)
@@ -141,16 +158,3 @@ def _without(value: Json, secrets: set[str | Number]) -> Json:
     if isinstance(value, Number) and not isinstance(value, bool) and value in secrets:
         return Sensitive(value)
     return value
-
-
-def _overlaid(value: Json, unknown: Json) -> Json:
-    """The value after, into which the unknown is put: Terraform leaves it out, or writes null in a list."""
-    if not _mask(unknown):
-        return value
-    if isinstance(unknown, Mapping) and (value is None or isinstance(value, Mapping)):
-        known = value or {}
-        names = (*known, *(name for name in unknown if name not in known and _mask(unknown[name])))
-        return {name: _overlaid(known.get(name), unknown.get(name)) for name in names}
-    if isinstance(unknown, list) and (value is None or isinstance(value, list)):
-        return [_overlaid(element, mask) for element, mask in zip_longest(value or [], unknown)]
-    return UNKNOWN
