@@ -252,9 +252,7 @@ class Plan:
             invocations=tuple(_invocation(entry) for entry in document.get("action_invocations") or ()),
             checks=tuple(_failed_checks(document.get("checks") or ())),
             configuration=document.get("configuration") or {},
-            variables={
-                name: given.get("value") for name, given in (document.get("variables") or {}).items()
-            },
+            variables={name: given.get("value") for name, given in (document.get("variables") or {}).items()},
             complete=document.get("complete") is not False,
             errored=document.get("errored") is True,
             terraform_version=document.get("terraform_version") or "",
