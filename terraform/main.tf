@@ -203,7 +203,6 @@ module "api" {
     POWERTOOLS_SERVICE_NAME = "api"
     PUSH_APPLICATIONS       = jsonencode(var.push_application_arns)
     TOKEN_KEY_ARN           = module.signing_key.key_arn
-    USER_POOL_CLIENT_ID     = module.user_pool.user_pool_client_id
   })
   kms_key_arn        = var.kms_key_arn
   log_retention_days = var.log_retention_days
@@ -232,7 +231,7 @@ module "http_api" {
   }
 
   jwt = {
-    audience = [module.user_pool.user_pool_client_id]
+    audience = module.user_pool.user_pool_client_ids
     issuer   = module.user_pool.issuer
   }
 
@@ -298,6 +297,7 @@ module "user_pool" {
   name_prefix             = var.name_prefix
   deletion_protection     = var.deletion_protection
   email_identity          = var.ses_identity
+  existing_user_pool      = var.existing_user_pool
   password_minimum_length = var.password_minimum_length
   token_lifetimes         = var.token_lifetimes
 
@@ -350,5 +350,13 @@ check "ses_identity_is_verified" {
   assert {
     condition     = alltrue(data.aws_sesv2_email_identity.sender[*].verified_for_sending_status)
     error_message = "SES will not send yet: ${try(var.ses_identity.arn, "the identity")} is not verified. Publish the DNS records (domain) or follow the link in the mail (address) that SES gave for it."
+  }
+}
+
+# Terraform reads an existing pool and changes nothing of it.
+check "existing_user_pool_has_the_trigger" {
+  assert {
+    condition     = var.existing_user_pool == null || module.user_pool.post_confirmation_arn == module.post_confirmation.arn
+    error_message = "Nobody who signs up is registered yet: the pool ${module.user_pool.user_pool_id} does not call ${module.post_confirmation.name}. Run make attach-trigger once this is applied."
   }
 }

@@ -23,6 +23,11 @@ output "email_delivery" {
   value       = var.email_delivery
 }
 
+output "existing_user_pool" {
+  description = "Whether the user pool is one that there was already, to which `make attach-trigger` gives the trigger."
+  value       = var.existing_user_pool != null
+}
+
 output "function_names" {
   description = "Names of the functions, by handler; feedback is there when email_delivery is ses."
   value = merge(
@@ -54,6 +59,11 @@ output "notification_topic_arn" {
   value       = module.topic.topic_arn
 }
 
+output "post_confirmation_arn" {
+  description = "ARN of the function that the user pool is to call when a person has confirmed."
+  value       = module.post_confirmation.arn
+}
+
 output "refused_queue_url" {
   description = "URL of the queue of requests that were refused, each with its reason, and of what SES told that could not be taken."
   value       = module.queues.refused_queue_url
@@ -65,8 +75,8 @@ output "signing_key_arn" {
 }
 
 output "user_pool_client_id" {
-  description = "Id of the public app client, for the application that signs people up and in."
-  value       = module.user_pool.user_pool_client_id
+  description = "Id of the public app client, for the application that signs people up and in; of an existing pool the first."
+  value       = module.user_pool.user_pool_client_ids[0]
 }
 
 output "user_pool_id" {

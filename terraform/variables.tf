@@ -142,6 +142,31 @@ variable "email_delivery" {
   }
 }
 
+variable "existing_user_pool" {
+  description = "A user pool that there is already, instead of one of its own: its id, the ids of the app clients that people sign in with, and who issues its tokens, if that is not the original issuer. Everybody must have an e-mail address in it. Nothing of it is changed but the trigger, by make attach-trigger. Null makes a pool and a client. To change it later is to leave the former pool: an own one is destroyed with all its users, once deletion_protection allows that; from another detach the trigger first (make detach-trigger)."
+  type = object({
+    id         = string
+    client_ids = list(string)
+    issuer     = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.existing_user_pool == null || can(regex("^${var.aws_region}_[0-9A-Za-z]+$", var.existing_user_pool.id))
+    error_message = "Give existing_user_pool.id as the id of a user pool in aws_region (<region>_<letters and digits>)."
+  }
+
+  validation {
+    condition     = try(length(var.existing_user_pool.client_ids) > 0 && alltrue([for id in var.existing_user_pool.client_ids : can(regex("^[A-Za-z0-9_+]{1,128}$", id))]), var.existing_user_pool == null)
+    error_message = "Give existing_user_pool.client_ids as the ids of at least one app client: letters and digits, not the client's name."
+  }
+
+  validation {
+    condition     = try(var.existing_user_pool.issuer, null) == null || can(regex("^https://[^/]+/.+$", var.existing_user_pool.issuer))
+    error_message = "Give existing_user_pool.issuer as the URL in the tokens' claim iss, or leave it out for https://cognito-idp.<region>.amazonaws.com/<id>."
+  }
+}
+
 variable "kms_key_arn" {
   description = "ARN of a customer-managed KMS key for tables, topics, logs and queues. Its policy must let CloudWatch Logs use it and, with email_delivery \"ses\", SES; applications that ask for notifications need it too. Null uses the keys of the services."
   type        = string

@@ -82,6 +82,5 @@ class ApiSettings(Settings):
     email_delivery: str
     rate_table: str
     token_key_arn: str
-    user_pool_client_id: str
     channel_rates: str = "{}"
     push_applications: str = "{}"

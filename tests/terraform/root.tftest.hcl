@@ -71,7 +71,7 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.user_pool.aws_cognito_user_pool.this
+    target = module.user_pool.aws_cognito_user_pool.this[0]
     values = {
       arn      = "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/pool"
       endpoint = "cognito-idp.eu-west-1.amazonaws.com/pool"
@@ -79,7 +79,7 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.user_pool.aws_cognito_user_pool_client.app
+    target = module.user_pool.aws_cognito_user_pool_client.app[0]
     values = { id = "client" }
   }
 
@@ -239,6 +239,24 @@ mock_provider "aws" {
   }
 
   override_data {
+    target = module.user_pool.data.aws_cognito_user_pool.existing[0]
+    values = {
+      arn                 = "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_existing"
+      username_attributes = ["email"]
+    }
+  }
+
+  override_data {
+    target = module.user_pool.data.aws_cognito_user_pool_clients.existing[0]
+    values = { client_ids = ["web", "phone", "other"] }
+  }
+
+  override_data {
+    target = module.user_pool.data.aws_partition.current[0]
+    values = { dns_suffix = "amazonaws.com" }
+  }
+
+  override_data {
     target = data.aws_sesv2_email_identity.sender
     values = { verified_for_sending_status = true }
   }
@@ -291,8 +309,35 @@ run "sns_and_customer_key" {
   }
 }
 
+run "existing_user_pool" {
+  variables {
+    existing_user_pool = { id = "eu-west-1_existing", client_ids = ["web", "phone"] }
+  }
+
+  # as it is before the first make attach-trigger
+  expect_failures = [check.existing_user_pool_has_the_trigger]
+}
+
 run "an_identity_that_is_not_verified_is_pointed_out" {
   command = plan
+
+  override_data {
+    target = module.user_pool.data.aws_cognito_user_pool.existing[0]
+    values = {
+      arn                 = "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_existing"
+      username_attributes = ["email"]
+    }
+  }
+
+  override_data {
+    target = module.user_pool.data.aws_cognito_user_pool_clients.existing[0]
+    values = { client_ids = ["web", "phone", "other"] }
+  }
+
+  override_data {
+    target = module.user_pool.data.aws_partition.current[0]
+    values = { dns_suffix = "amazonaws.com" }
+  }
 
   override_data {
     target = data.aws_sesv2_email_identity.sender

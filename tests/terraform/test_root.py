@@ -65,6 +65,20 @@ DELIVERY = (
     | may(SIGNING_KEY, "kms:GenerateMac")
     | PHONES
 )
+ERASE = (
+    may(DUE, "dynamodb:Query")
+    | may(BY_USER, "dynamodb:Query")
+    | may(USERS, "dynamodb:DeleteItem")
+    | may(NOTIFICATIONS, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem")
+    | may(TOPIC, "sns:ListSubscriptionsByTopic", "sns:Unsubscribe")
+    | may(REFUSED, "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage")
+)
+
+
+def erase_from(pool: str) -> Permissions:
+    return may(f"cognito-idp:userpool/{pool}", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser")
+
+
 ALWAYS: dict[str, Permissions] = {
     "api": may(USERS, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem")
     | may(NOTIFICATIONS, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem")
@@ -88,13 +102,7 @@ ALWAYS: dict[str, Permissions] = {
     | may(NOTIFICATIONS, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
     | may("sqs:requests", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
     | may(REFUSED, "sqs:SendMessage"),
-    "erase": may(DUE, "dynamodb:Query")
-    | may(BY_USER, "dynamodb:Query")
-    | may(USERS, "dynamodb:DeleteItem")
-    | may(NOTIFICATIONS, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem")
-    | may("cognito-idp:userpool/pool", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser")
-    | may(TOPIC, "sns:ListSubscriptionsByTopic", "sns:Unsubscribe")
-    | may(REFUSED, "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"),
+    "erase": ERASE | erase_from("pool"),
     "post-confirmation": may(USERS, "dynamodb:PutItem") | may(NOTIFICATIONS, "dynamodb:PutItem"),
     "sweep": DELIVERY | may(DUE, "dynamodb:Query"),
 }
@@ -160,6 +168,7 @@ MEANT: dict[str, dict[str, Permissions]] = {
         WITH_SES, both(ses("notifications")), KEYS, {"feedback": key_for("dynamodb", "sqs")}
     ),
     "sns_and_customer_key": also(ALWAYS, both(SNS | key_for("sns")), KEYS),
+    "existing_user_pool": also(ALWAYS, both(SNS)) | {"erase": ERASE | erase_from("eu-west-1_existing")},
 }
 
 in_each_case = pytest.mark.parametrize("case", MEANT)
@@ -240,9 +249,10 @@ def test_each_function_is_called_by_its_own_source_alone(made: Made, case: str) 
     }
 
     here = "eu-west-1:000000000000"
+    pool = "eu-west-1_existing" if case == "existing_user_pool" else "pool"
     meant = {
         ("api", "apigateway.amazonaws.com", f"execute-api:{here}:api/$default/*/*"),
-        ("post-confirmation", "cognito-idp.amazonaws.com", f"cognito-idp:{here}:userpool/pool"),
+        ("post-confirmation", "cognito-idp.amazonaws.com", f"cognito-idp:{here}:userpool/{pool}"),
     }
     if case.startswith("ses"):
         meant.add(("feedback", "sns.amazonaws.com", f"sns:{here}:email-events"))
@@ -260,7 +270,7 @@ def test_each_function_is_told_what_it_needs_and_nothing_else(made: Made, case: 
     if case.startswith("ses"):
         sending |= {"EMAIL_CONFIGURATION_SET", "EMAIL_FROM"}
     assert told == {
-        "api": rated | {"PUSH_APPLICATIONS", "USER_POOL_CLIENT_ID"},
+        "api": rated | {"PUSH_APPLICATIONS"},
         "broadcast": every,
         "deliver": sending,
         "enqueue": every | {"CATALOGUE", "REFUSED_QUEUE_URL"},
@@ -352,6 +362,14 @@ def test_the_next_tick_is_the_retry_of_a_schedule(made: Made, case: str) -> None
         assert configs[name]["maximum_event_age_in_seconds"] == 60
 
 
+def test_with_an_existing_pool_there_is_no_other_and_no_client(made: Made) -> None:
+    for kind in ("aws_cognito_user_pool", "aws_cognito_user_pool_client"):
+        assert len(of_type(made["sns"], kind)) == 1
+        assert of_type(made["existing_user_pool"], kind) == []
+    told = environments(made["existing_user_pool"])
+    assert told["erase"]["USER_POOL_ID"] == "eu-west-1_existing"
+
+
 def test_another_way_for_email_leaves_all_that_holds_data_as_it_is(made: Made) -> None:
     """Unchanged in every attribute: so Terraform has nothing to replace, to destroy or to update."""
     kept = {
@@ -404,9 +422,12 @@ def test_the_routes_are_those_documented_and_want_a_token_where_it_is_said(made:
         for op in operations()
     }
     assert authorizer["authorizer_type"] == "JWT"
-    assert authorizer["jwt_configuration"] == [
-        {"audience": ["client"], "issuer": "https://cognito-idp.eu-west-1.amazonaws.com/pool"}
-    ]
+    (whose,) = authorizer["jwt_configuration"]
+    assert (set(whose["audience"]), whose["issuer"]) == (
+        ({"web", "phone"}, "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_existing")
+        if case == "existing_user_pool"
+        else ({"client"}, "https://cognito-idp.eu-west-1.amazonaws.com/pool")
+    )
 
 
 @in_each_case
@@ -460,8 +481,8 @@ def test_nothing_personal_lies_unencrypted_unprotected_or_for_ever(made: Made, c
         assert table["server_side_encryption"][0]["enabled"]
         assert table["point_in_time_recovery"][0]["enabled"]
         assert table["deletion_protection_enabled"]
-    (pool,) = of_type(made[case], "aws_cognito_user_pool")
-    assert pool["deletion_protection"] == "ACTIVE"
+    for pool in of_type(made[case], "aws_cognito_user_pool"):
+        assert pool["deletion_protection"] == "ACTIVE"
     for queue in of_type(made[case], "aws_sqs_queue"):
         assert queue["sqs_managed_sse_enabled"] is True or queue["kms_master_key_id"]
     assert {group["retention_in_days"] for group in of_type(made[case], "aws_cloudwatch_log_group")} == {30}
@@ -522,4 +543,5 @@ def environments(resources: list[Json]) -> dict[str, dict[str, str]]:
 
 
 def of_type(resources: list[Json], kind: str) -> list[Json]:
-    return [resource["values"] for resource in resources if resource["type"] == kind]
+    """What was made of a type; what was only read is not in it."""
+    return [r["values"] for r in resources if r["type"] == kind and r["mode"] == "managed"]

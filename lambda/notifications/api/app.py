@@ -31,12 +31,12 @@ PAGES = frozenset({"askUnsubscribe", "unsubscribe"})
 log = Logger(child=True)
 
 
-def app_from(services: Services, client_id: str) -> APIGatewayHttpResolver:
-    """The API. client_id: the one client of the user pool whose tokens it takes."""
+def app_from(services: Services) -> APIGatewayHttpResolver:
+    """The API."""
     app = APIGatewayHttpResolver(debug=False)
     for operation in operations():
         rule = operation.path.replace("{", "<").replace("}", ">")
-        app.route(rule, method=operation.method)(_endpoint(app, services, client_id, operation))
+        app.route(rule, method=operation.method)(_endpoint(app, services, operation))
 
     @app.not_found
     def not_found(_error: NotFoundError) -> Response[str]:
@@ -46,14 +46,14 @@ def app_from(services: Services, client_id: str) -> APIGatewayHttpResolver:
 
 
 def _endpoint(
-    app: APIGatewayHttpResolver, services: Services, client_id: str, operation: Operation
+    app: APIGatewayHttpResolver, services: Services, operation: Operation
 ) -> Callable[..., Response[str]]:
     run = OPERATIONS[operation.name]
 
     def endpoint(**path: str) -> Response[str]:
         sub = ""
         try:
-            request = request_of(operation, app.current_event.raw_event, path, client_id)
+            request = request_of(operation, app.current_event.raw_event, path)
             sub = request.signed_in.sub if request.signed_in else ""
             answer = run(services, request)
         except ApiError as error:

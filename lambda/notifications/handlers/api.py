@@ -32,8 +32,7 @@ _app = app_from(
         sns=client("sns", ANSWER),
         email_delivery=_settings.email_delivery,
         push_applications=json.loads(_settings.push_applications),
-    ),
-    _settings.user_pool_client_id,
+    )
 )
 
 

@@ -1,4 +1,6 @@
 resource "aws_cognito_user_pool" "this" {
+  count = var.existing_user_pool == null ? 1 : 0
+
   name                     = var.name_prefix
   alias_attributes         = ["email"]
   auto_verified_attributes = ["email"]
@@ -69,8 +71,10 @@ resource "aws_cognito_user_pool" "this" {
 
 # For browsers and phones: public, hence without a secret, and the password never leaves the device.
 resource "aws_cognito_user_pool_client" "app" {
+  count = var.existing_user_pool == null ? 1 : 0
+
   name                          = "${var.name_prefix}-app"
-  user_pool_id                  = aws_cognito_user_pool.this.id
+  user_pool_id                  = aws_cognito_user_pool.this[0].id
   enable_token_revocation       = true
   explicit_auth_flows           = ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"]
   generate_secret               = false
@@ -87,6 +91,55 @@ resource "aws_cognito_user_pool_client" "app" {
   }
 }
 
+# A pool that there is already is read, and never changed.
+data "aws_cognito_user_pool" "existing" {
+  count = var.existing_user_pool == null ? 0 : 1
+
+  user_pool_id = var.existing_user_pool.id
+
+  lifecycle {
+    postcondition {
+      condition     = contains(self.username_attributes, "email") || anytrue([for attribute in self.schema_attributes : attribute.required if attribute.name == "email"])
+      error_message = "Use a pool that everybody gives an e-mail address to, as a required attribute or as their username: in ${var.existing_user_pool.id} it may be missing, and this can no longer be changed there."
+    }
+  }
+}
+
+# Not the clients themselves: their secrets would be in the state.
+data "aws_cognito_user_pool_clients" "existing" {
+  count = var.existing_user_pool == null ? 0 : 1
+
+  user_pool_id = var.existing_user_pool.id
+
+  lifecycle {
+    postcondition {
+      condition     = length(setsubtract(var.existing_user_pool.client_ids, self.client_ids)) == 0
+      error_message = "Give existing_user_pool.client_ids as app clients of the pool ${var.existing_user_pool.id}: it has no ${join(", ", setsubtract(var.existing_user_pool.client_ids, self.client_ids))}."
+    }
+  }
+}
+
+data "aws_partition" "current" {
+  count = var.existing_user_pool == null ? 0 : 1
+}
+
+locals {
+  # The original issuer: "IssuerConfigurationType" of the API reference.
+  user_pool = var.existing_user_pool == null ? {
+    arn               = aws_cognito_user_pool.this[0].arn
+    client_ids        = tolist([aws_cognito_user_pool_client.app[0].id])
+    id                = aws_cognito_user_pool.this[0].id
+    issuer            = "https://${aws_cognito_user_pool.this[0].endpoint}"
+    post_confirmation = one(aws_cognito_user_pool.this[0].lambda_config[*].post_confirmation)
+    } : {
+    arn               = data.aws_cognito_user_pool.existing[0].arn
+    client_ids        = var.existing_user_pool.client_ids
+    id                = var.existing_user_pool.id
+    issuer            = coalesce(var.existing_user_pool.issuer, "https://cognito-idp.${split("_", var.existing_user_pool.id)[0]}.${data.aws_partition.current[0].dns_suffix}/${var.existing_user_pool.id}")
+    post_confirmation = one(data.aws_cognito_user_pool.existing[0].lambda_config[*].post_confirmation)
+  }
+}
+
 # Without it Cognito cannot call the function, and nobody can confirm.
 resource "aws_lambda_permission" "post_confirmation" {
   count = var.post_confirmation_function == null ? 0 : 1
@@ -95,5 +148,15 @@ resource "aws_lambda_permission" "post_confirmation" {
   action        = "lambda:InvokeFunction"
   function_name = var.post_confirmation_function.name
   principal     = "cognito-idp.amazonaws.com"
-  source_arn    = aws_cognito_user_pool.this.arn
+  source_arn    = local.user_pool.arn
+}
+
+moved {
+  from = aws_cognito_user_pool.this
+  to   = aws_cognito_user_pool.this[0]
+}
+
+moved {
+  from = aws_cognito_user_pool_client.app
+  to   = aws_cognito_user_pool_client.app[0]
 }

@@ -20,6 +20,31 @@ variable "email_identity" {
   }
 }
 
+variable "existing_user_pool" {
+  description = "A user pool that there is already: its id, the ids of the app clients that people sign in with, and who issues its tokens, if that is not the original issuer. Nothing of it is changed. Null makes a pool and a client."
+  type = object({
+    id         = string
+    client_ids = list(string)
+    issuer     = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.existing_user_pool == null || can(regex("^[a-z0-9-]+_[0-9A-Za-z]+$", var.existing_user_pool.id))
+    error_message = "Give existing_user_pool.id as the id of a user pool (<region>_<letters and digits>)."
+  }
+
+  validation {
+    condition     = try(length(var.existing_user_pool.client_ids) > 0, var.existing_user_pool == null)
+    error_message = "Name at least one app client in existing_user_pool.client_ids: with none, nobody could sign in."
+  }
+
+  validation {
+    condition     = try(var.existing_user_pool.issuer, null) == null || can(regex("^https://[^/]+/.+$", var.existing_user_pool.issuer))
+    error_message = "Give existing_user_pool.issuer as the URL in the tokens' claim iss, or leave it out for https://cognito-idp.<region>.amazonaws.com/<id>."
+  }
+}
+
 variable "name_prefix" {
   description = "Name of the pool, and put before the name of its client."
   type        = string

@@ -19,7 +19,6 @@ from notifications.users import Users
 
 from .conftest import NOTIFICATIONS, USERS, Clock, Tables
 
-CLIENT_ID = "the-client"
 CATALOGUE = {
     "orders": {
         "name": "Orders",
@@ -105,7 +104,7 @@ class Api:
             clock=clock,
             sleep=lambda _: None,
         )
-        self.app = app_from(self.services, CLIENT_ID)
+        self.app = app_from(self.services)
 
     def register(self, *people: Person) -> None:
         for person in people:
@@ -163,7 +162,7 @@ def claims_of(person: Person, **other: str) -> dict[str, str]:
         "sub": person.sub,
         "username": person.user_id,
         "token_use": "access",
-        "client_id": CLIENT_ID,
+        "client_id": "the-client",
         **other,
     }
 

@@ -26,7 +26,6 @@ BODIES = {
 STRANGERS: Mapping[str, Mapping[str, str]] = {
     "no claims": {},
     "an ID token": claims_of(ADA, token_use="id"),
-    "another client": claims_of(ADA, client_id="other"),
     "no subject": claims_of(ADA, sub=""),
     "no user name": claims_of(ADA, username=""),
 }

@@ -21,7 +21,6 @@ API = {
     "EMAIL_DELIVERY": "sns",
     "RATE_TABLE": "Rates",
     "TOKEN_KEY_ARN": "arn:aws:kms:eu-west-1:123456789012:key/k",
-    "USER_POOL_CLIENT_ID": "the-client",
 }
 
 
@@ -67,8 +66,8 @@ def test_the_api_answers_and_logs_the_subject_alone(
 
 
 def test_the_api_does_not_start_without_its_settings(load_handler: Callable[..., ModuleType]) -> None:
-    with pytest.raises(SettingsError, match="USER_POOL_CLIENT_ID"):
-        load_handler("api", **{**API, "USER_POOL_CLIENT_ID": ""})
+    with pytest.raises(SettingsError, match="TOKEN_KEY_ARN"):
+        load_handler("api", **{**API, "TOKEN_KEY_ARN": ""})
 
 
 @pytest.mark.parametrize(("seconds", "left"), [(180.0, 0), (1.0, 1)])

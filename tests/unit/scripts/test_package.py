@@ -193,7 +193,6 @@ def test_a_handler_imports_from_the_package_alone(unpacked: Path, handler: str, 
         "RATE_TABLE": "rates",
         "REFUSED_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/refused",
         "TOKEN_KEY_ARN": "arn:aws:kms:eu-west-1:123456789012:key/1",
-        "USER_POOL_CLIENT_ID": "client",
         "USER_POOL_ID": "eu-west-1_pool",
         "USER_TABLE": "users",
     }
