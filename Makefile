@@ -4,7 +4,7 @@ ENV ?= local
 PYTHON ?= python3
 CHECKS ?=
 TESTS ?=
-export ENV LOCAL_AWS_PORT YES
+export ENV LOCAL_AWS_PORT YES DRY_RUN REPLACE
 
 # These are handed on as they were typed: make would expand their dollars, and run what is in $(shell …).
 unexport TO EVERYONE CATEGORY DATA ID NOT_BEFORE EXPIRES_AT CANCEL CATALOGUE
@@ -33,7 +33,8 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
   { echo "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deploy plan outputs destroy package notify preview local-up local-status local-down \
+.PHONY: help demo deploy plan outputs destroy package notify preview attach-trigger detach-trigger \
+        local-up local-status local-down \
         test test-unit test-terraform test-integration lint test-lint hooks fmt lock clean
 
 help: ## List the targets
@@ -70,6 +71,12 @@ preview: $(READY) ## Show what the templates of ENV say, or of an example: CATAL
 
 notify: $(READY) ## Send a notification: TO=ada CATEGORY=orders DATA='{"order":"1042"}'
 	@$(RUN) scripts.notify $(ARGS)
+
+attach-trigger: $(READY) ## Let an existing user pool call this system: DRY_RUN=1 only shows it
+	@$(RUN) scripts.trigger attach
+
+detach-trigger: $(READY) ## Let that pool call what it called before
+	@$(RUN) scripts.trigger detach
 
 local-up: $(READY) ## Start the local AWS in the background
 	@$(RUN) scripts.local_aws up

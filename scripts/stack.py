@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts import package, state_bucket
+from scripts import package, state_bucket, user_pool
 from scripts.catalogue import Catalogue
 from scripts.environment import BUILD, LOCAL, ROOT, TERRAFORM, Environment, check_name, local, remote
 from scripts.local_aws import process
@@ -216,6 +216,7 @@ def destroy(name: str, yes: bool) -> None:
     """Show what would go, ask, and destroy it. The state bucket stays."""
     stack = Stack(environment_named(name, start=False))
     stack.init(new=False)
+    user_pool.refuse_while_called(stack.environment, stack.terraform.outputs())
     stack.package()
     if not stack.plan(destroy=True):
         click.echo(f"Nothing is deployed in {name!r}.")

@@ -19,7 +19,7 @@ from rich.text import Text
 from scripts import state_bucket
 from scripts.environment import Environment, load_hcl
 from scripts.stack import Stack, confirm, env_option, environment_named, plainly
-from scripts.user_pool import Settings, UserPool
+from scripts.user_pool import Settings, UserPool, same_function
 
 MANAGED_ELSEWHERE = (
     "If Terraform or CloudFormation manages the pool, set its post-confirmation trigger there instead: the "
@@ -88,14 +88,14 @@ def main() -> None:
 @plainly
 def attach(name: str, replace: bool, dry_run: bool, yes: bool) -> None:
     """Let the pool call this system when a person has confirmed. All else of the pool stays as it is."""
-    environment, outputs = _deployed(name)
+    environment, outputs = deployed(name)
     pool = UserPool(environment.client("cognito-idp"), outputs["user_pool_id"])
     function: str = outputs["post_confirmation_arn"]
     before = pool.read()
     if before.function == function:
         click.echo(f"The pool {pool.pool_id} calls {function} already.")
         return
-    ours = before.function is not None and same_function(before.function, function)
+    ours = same_function(before.function, function)
     if before.function and not ours and not replace:
         raise click.ClickException(
             f"The pool {pool.pool_id} calls {before.function} when a person has confirmed, and it can call "
@@ -127,10 +127,10 @@ def attach(name: str, replace: bool, dry_run: bool, yes: bool) -> None:
 @plainly
 def detach(name: str, dry_run: bool, yes: bool) -> None:
     """Let the pool call what it called before, or nothing. All else of the pool stays as it is."""
-    environment, outputs = _deployed(name)
+    environment, outputs = deployed(name)
     pool = UserPool(environment.client("cognito-idp"), outputs["user_pool_id"])
     before = pool.read()
-    if not before.function or not same_function(before.function, outputs["post_confirmation_arn"]):
+    if not same_function(before.function, outputs["post_confirmation_arn"]):
         click.echo(
             f"The pool {pool.pool_id} calls {before.function or 'no function'}: there is nothing to undo."
         )
@@ -148,11 +148,6 @@ def detach(name: str, dry_run: bool, yes: bool) -> None:
     pool.change(before, after)
     kept.forget()
     click.echo(f"The pool {pool.pool_id} calls {goes_to}, as before.")
-
-
-def same_function(one: str, other: str) -> bool:
-    """Whether two ARNs are of one function, whatever the version or alias behind it."""
-    return one.split(":")[:7] == other.split(":")[:7]
 
 
 def check_permission(environment: Environment, function: str, pool_arn: str) -> None:
@@ -206,7 +201,8 @@ def _differing_lines(before: dict[str, Any], after: dict[str, Any]) -> Iterator[
         yield line, {"-": "red", "+": "green", "@": "dim"}.get(line[0], "")
 
 
-def _deployed(name: str) -> tuple[Environment, dict[str, Any]]:
+def deployed(name: str) -> tuple[Environment, dict[str, Any]]:
+    """The environment, which must use a pool of somebody else, and its outputs."""
     environment = environment_named(name, start=False)
     stack = Stack(environment, stream=False)
     stack.init(new=False)

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from scripts.environment import Environment
 from scripts.person import NotSeenError, wait_for
 
 Json = dict[str, Any]
@@ -166,6 +167,33 @@ class UserPool:
 
     def _keep_answer(self, response_dict: Mapping[str, Any], **_: Any) -> None:
         self._told = json.loads(response_dict["body"]) if response_dict["status_code"] == 200 else {}
+
+
+def refuse_while_called(environment: Environment, outputs: Mapping[str, Any]) -> None:
+    """Refuses to take away the function that a pool of somebody else calls: nobody could sign up there.
+
+    outputs: of what is deployed; empty for nothing.
+
+    Raises:
+        click.ClickException: the pool calls it.
+    """
+    if not outputs.get("existing_user_pool"):
+        return
+    cognito = environment.client("cognito-idp")
+    try:
+        pool = cognito.describe_user_pool(UserPoolId=outputs["user_pool_id"])["UserPool"]
+    except cognito.exceptions.ResourceNotFoundException:
+        return
+    if same_function(Settings(pool, {}).function, outputs["post_confirmation_arn"]):
+        raise click.ClickException(
+            f"The pool {pool['Id']} calls this system for everybody who signs up there; without it nobody "
+            f"could; make detach-trigger ENV={environment.name} first."
+        )
+
+
+def same_function(one: str | None, other: str) -> bool:
+    """Whether two ARNs are of one function, whatever the version or alias behind it."""
+    return one is not None and one.split(":")[:7] == other.split(":")[:7]
 
 
 def _without_former_names(pool: Mapping[str, Any]) -> Json:

@@ -1,13 +1,16 @@
 """What MiniStack's Cognito lacks: the post-confirmation trigger, verified e-mails, aliases, random codes.
 
+Also that UpdateUserPool resets what it is not told.
+
 Rules: "Post confirmation Lambda trigger" (which calls fire it), "ConfirmSignUp" and "AdminConfirmSignUp"
 (API reference: errors, ForceAliasCreation), "Verifying contact information at sign-up" (the code marks the
 e-mail as verified; an administrator's confirmation does not), "Customizing sign-in attributes" (a verified
-alias belongs to one user).
+alias belongs to one user), "UpdateUserPool" (what is not said is set to its default).
 """
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +28,34 @@ Handler = Callable[[Json], Response]
 
 SIGN_UP = "PostConfirmation_ConfirmSignUp"
 FORGOT_PASSWORD = "PostConfirmation_ConfirmForgotPassword"  # noqa: S105  a trigger source
+# told by GetUserPoolMfaConfig, and not with the pool
+FACTORS = (
+    "EmailMfaConfiguration",
+    "SmsMfaConfiguration",
+    "SoftwareTokenMfaConfiguration",
+    "WebAuthnConfiguration",
+)
+# What UpdateUserPool resets. Not the feature plan, as is documented; nor tags: the Terraform provider says
+# none in this call, and they stay.
+RESET = {
+    "AccountRecoverySetting",
+    "AdminCreateUserConfig",
+    "AutoVerifiedAttributes",
+    "DeletionProtection",
+    "DeviceConfiguration",
+    "EmailConfiguration",
+    "EmailVerificationMessage",
+    "EmailVerificationSubject",
+    "LambdaConfig",
+    "MfaConfiguration",
+    "Policies",
+    "SmsAuthenticationMessage",
+    "SmsConfiguration",
+    "SmsVerificationMessage",
+    "UserAttributeUpdateSettings",
+    "UserPoolAddOns",
+    "VerificationMessageTemplate",
+}
 NO_CLIENT = "CLIENT_ID_NOT_APPLICABLE"  # what Cognito puts there for an administrator's call
 
 
@@ -34,6 +65,8 @@ def install(limits: Limits) -> None:
     service._confirm_sign_up = confirming_sign_up(service._confirm_sign_up, limits)
     service._admin_confirm_sign_up = confirming_by_admin(service._admin_confirm_sign_up, limits)
     service._confirm_forgot_password = confirming_password(service._confirm_forgot_password, limits)
+    service._update_user_pool = updating_pool(service._update_user_pool)
+    service._pool_out = describing_pool(service._pool_out)
 
 
 def confirming_sign_up(original: Handler, limits: Limits) -> Handler:
@@ -90,6 +123,48 @@ def confirming_password(original: Handler, limits: Limits) -> Handler:
         return fire(answer, pool, user, FORGOT_PASSWORD, data, limits)
 
     return confirm
+
+
+def updating_pool(original: Handler) -> Handler:
+    """UpdateUserPool: what is not said gets its default, and one setting is not taken under two names."""
+
+    def update(data: Json) -> Response:
+        password = (data.get("Policies") or {}).get("PasswordPolicy") or {}
+        if "TemporaryPasswordValidityDays" in password and "UnusedAccountValidityDays" in (
+            data.get("AdminCreateUserConfig") or {}
+        ):
+            return refuse(
+                "InvalidParameterException",
+                "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of "
+                "UnusedAccountValidityDays",
+            )
+        answer = original(data)
+        pool = service._user_pools.get(data.get("UserPoolId"))
+        if pool is None or answer[0] != 200:
+            return answer
+        defaults = _new_pool()
+        for name in RESET - data.keys():
+            pool.pop(name, None)
+            if name in defaults:
+                pool[name] = defaults[name]
+        pool["Name"] = data.get("PoolName", pool["Name"])
+        return answer
+
+    return update
+
+
+def describing_pool(original: Callable[[Json], Json]) -> Callable[[Json], Json]:
+    """A temporary password's days under both names; not the factors, which MiniStack keeps with the pool."""
+
+    def describe(pool: Json) -> Json:
+        told = {name: value for name, value in original(pool).items() if name not in FACTORS}
+        password = told["Policies"].get("PasswordPolicy", {})
+        if "TemporaryPasswordValidityDays" in password:
+            days = {"UnusedAccountValidityDays": password["TemporaryPasswordValidityDays"]}
+            told["AdminCreateUserConfig"] = told["AdminCreateUserConfig"] | days
+        return told
+
+    return describe
 
 
 def fire(answer: Response, pool: Json, user: Json, source: str, data: Json, limits: Limits) -> Response:
@@ -157,6 +232,13 @@ def attributes(user: Json) -> dict[str, str]:
 
 def set_attribute(user: Json, name: str, value: str) -> None:
     user["Attributes"] = service._merge_attributes(user["Attributes"], [{"Name": name, "Value": value}])
+
+
+def _new_pool() -> Json:
+    """A pool as it is when nothing is said of it."""
+    made = json.loads(service._create_user_pool({"PoolName": "defaults"})[2])["UserPool"]
+    pool: Json = service._user_pools.pop(made["Id"])
+    return pool
 
 
 def _by_client(data: Json) -> tuple[Json | None, Json | None]:

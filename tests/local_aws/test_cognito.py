@@ -325,3 +325,54 @@ def test_a_confirmed_person_can_sign_in(pool: Pool) -> None:
         AuthParameters={"USERNAME": person.name, "PASSWORD": PASSWORD},
     )
     assert answer["AuthenticationResult"]["TokenType"] == "Bearer"
+
+
+def test_updating_a_pool_resets_what_is_not_said(aws: Aws) -> None:
+    pool_id = aws.cognito.create_user_pool(
+        PoolName=unique("pool"),
+        AutoVerifiedAttributes=["email"],
+        MfaConfiguration="OPTIONAL",
+        Policies={"PasswordPolicy": {"MinimumLength": 20, "TemporaryPasswordValidityDays": 3}},
+        UserPoolTier="PLUS",
+        VerificationMessageTemplate={"DefaultEmailOption": "CONFIRM_WITH_LINK"},
+    )["UserPool"]["Id"]
+    aws.cognito.update_user_pool(UserPoolId=pool_id, DeletionProtection="ACTIVE")
+    pool = aws.cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+    assert pool["DeletionProtection"] == "ACTIVE"
+    assert pool["AutoVerifiedAttributes"] == []
+    assert pool["MfaConfiguration"] == "OFF"
+    assert pool["Policies"]["PasswordPolicy"]["MinimumLength"] == 8
+    assert "VerificationMessageTemplate" not in pool
+    assert pool["UserPoolTier"] == "PLUS"
+
+
+def test_the_days_of_a_temporary_password_have_one_name_in_an_update(aws: Aws) -> None:
+    pool_id = aws.pool().id
+    policies: Any = {"PasswordPolicy": {"TemporaryPasswordValidityDays": 3}}
+    with refused("InvalidParameterException"):
+        aws.cognito.update_user_pool(
+            UserPoolId=pool_id, Policies=policies, AdminCreateUserConfig={"UnusedAccountValidityDays": 3}
+        )
+    aws.cognito.update_user_pool(UserPoolId=pool_id, Policies=policies)
+    pool = aws.cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+    assert pool["AdminCreateUserConfig"]["UnusedAccountValidityDays"] == 3
+
+
+def test_a_pool_gets_another_name(aws: Aws) -> None:
+    pool_id = aws.pool().id
+    aws.cognito.update_user_pool(UserPoolId=pool_id, PoolName="another")
+    assert aws.cognito.describe_user_pool(UserPoolId=pool_id)["UserPool"]["Name"] == "another"
+
+
+def test_the_factors_are_not_told_with_the_pool(aws: Aws) -> None:
+    pool_id = aws.pool().id
+    aws.cognito.set_user_pool_mfa_config(
+        UserPoolId=pool_id, SoftwareTokenMfaConfiguration={"Enabled": True}, MfaConfiguration="OPTIONAL"
+    )
+    kept: list[str] = []
+    event = "before-parse.cognito-identity-provider.DescribeUserPool"
+    aws.cognito.meta.events.register(event, lambda response_dict, **_: kept.append(response_dict["body"]))
+    aws.cognito.describe_user_pool(UserPoolId=pool_id)
+    told = json.loads(kept[0])["UserPool"]
+    assert told["MfaConfiguration"] == "OPTIONAL"
+    assert not [name for name in told if name.endswith("MfaConfiguration") and name != "MfaConfiguration"]

@@ -29,6 +29,7 @@ RESERVED = 'Give the categories "account" and "welcome" of catalogue.categories 
 TEXTS = "Give each of catalogue.categories a name and a description: people choose by them."
 ROOM = "as Lambda counts it, each quote as two bytes, they may take 2861 bytes of the 4096"
 NO_TEMPLATES = "There are no templates in the folder that catalogue.templates names."
+CLIENTS = "Give existing_user_pool.client_ids as the ids of at least one app client"
 SENDER = "Give ses_identity.from_address as an address that ses_identity.arn may send from"
 SES = "arn:aws:ses:eu-west-1:000000000000:identity"
 NOTHING = {"name": "n", "description": "d", "channels": [], "critical": False, "good_for_hours": 72}
@@ -92,6 +93,14 @@ PLANS: list[dict[str, tuple[Any, list[str]]]] = [
             {"Email": 0, "SMS": 1, "Push": 1001},
             ["Set each of channel_rates above 0 and to at most 1000 a second."],
         ),
+        "existing_user_pool": (
+            {"id": "us-east-1_Pool", "client_ids": ["my app"], "issuer": "pool"},
+            [
+                "Give existing_user_pool.id as the id of a user pool in aws_region",
+                CLIENTS,
+                "Give existing_user_pool.issuer as the URL in the tokens' claim iss",
+            ],
+        ),
         "kms_key_arn": ("alias/aws/sns", ["Give kms_key_arn as the ARN of a key in aws_region"]),
         "lambda_runtime": ("nodejs22.x", [RUNTIME]),
         "log_retention_days": (0, [LOG_DAYS]),
@@ -114,6 +123,7 @@ PLANS: list[dict[str, tuple[Any, list[str]]]] = [
         ),
         "channel_rates": ({"Email": 1, "SMS": 1, "Push": 1, "Fax": 1}, [RATES]),
         "email_delivery": ("pigeon", ['Set email_delivery to "sns" or "ses".']),
+        "existing_user_pool": ({"id": "eu-west-1_Pool", "client_ids": []}, [CLIENTS]),
         "log_retention_days": (31, [LOG_DAYS]),
         "name_prefix": ("ab", [PREFIX]),
         "push_application_arns": ({"GCM": "arn:aws:sns:us-east-1:000000000000:app/GCM/shop"}, [PUSH]),
@@ -256,6 +266,12 @@ module "pool" {
   token_lifetimes         = { access_minutes = 1, refresh_days = 0 }
 }
 
+module "existing_pool" {
+  source             = "./modules/cognito"
+  name_prefix        = "pool"
+  existing_user_pool = { id = "pool", client_ids = [], issuer = "pool" }
+}
+
 module "queues" {
   source                     = "./modules/sqs"
   name_prefix                = "a queue"
@@ -325,6 +341,9 @@ SENTENCES = [
     "Set password_minimum_length to 8 to 99",
     "Set token_lifetimes.access_minutes and token_lifetimes.id_minutes to 5 to 1440",
     "Set token_lifetimes.refresh_days to 1 to 3650.",
+    "Give existing_user_pool.id as the id of a user pool",
+    "Name at least one app client in existing_user_pool.client_ids",
+    "Give existing_user_pool.issuer as the URL in the tokens' claim iss",
     "Set maximum_receives to 1 to 1000.",
     "Set visibility_timeout_seconds to 1 to 43200",
     "Set deletion_window_days to 7 to 30",

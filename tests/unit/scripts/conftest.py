@@ -28,7 +28,7 @@ call = {{
 with open(folder + "calls", "a") as calls:
     calls.write(json.dumps(call) + "\\n")
 answer = json.load(open(folder + "answers")).get(sys.argv[1], {{}})
-sys.stdout.write(answer.get("stdout", ""))
+sys.stdout.write(answer.get("stdout", "{{}}" if sys.argv[1] == "output" else ""))
 sys.stderr.write(answer.get("stderr", ""))
 sys.exit(answer.get("code", 0))
 """

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import user_pool
+from scripts import environment, user_pool
+from scripts.environment import Environment
 from scripts.user_pool import READ_ONLY, UserPool
 
 from .cognito import POOL_ID, Cognito, Json, cognito
@@ -19,6 +20,7 @@ from .cognito import POOL_ID, Cognito, Json, cognito
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:welcome"
 OTHER = "arn:aws:lambda:eu-west-1:123456789012:function:theirs:live"
 MODEL: Any = boto3.client("cognito-idp", region_name="eu-west-1").meta.service_model
+NOT_FOUND = (400, {"__type": "ResourceNotFoundException", "message": "no pool"})
 TOLD = MODEL.operation_model("UpdateUserPool").input_shape.members
 DESCRIBED = MODEL.shape_for("UserPoolType").members
 
@@ -167,9 +169,35 @@ def test_a_trigger_that_does_not_show_is_no_success() -> None:
         change(there, ARN)
 
 
+@pytest.mark.parametrize(
+    ("function", "existing", "refused"),
+    [
+        (ARN, True, True),
+        (f"{ARN}:live", True, True),
+        (OTHER, True, False),
+        (None, True, False),
+        (ARN, False, False),
+    ],
+)
+def test_a_function_is_not_taken_away_from_the_pool_that_calls_it(
+    monkeypatch: pytest.MonkeyPatch, function: str | None, existing: bool, refused: bool
+) -> None:
+    there = cognito(LambdaConfig={"PostConfirmation": function} if function else {})
+    monkeypatch.setattr(Environment, "client", lambda *_: there.client())
+    dev = environment.remote("dev")
+    outputs = {"existing_user_pool": existing, "user_pool_id": POOL_ID, "post_confirmation_arn": ARN}
+    if refused:
+        with pytest.raises(click.ClickException, match="make detach-trigger ENV=dev first"):
+            user_pool.refuse_while_called(dev, outputs)
+    else:
+        user_pool.refuse_while_called(dev, outputs)
+    user_pool.refuse_while_called(dev, {})
+    there._DescribeUserPool = lambda _asked: NOT_FOUND  # type: ignore[method-assign]
+    user_pool.refuse_while_called(dev, outputs)
+
+
 def test_a_pool_that_is_not_there_is_awss_own_error() -> None:
     there = cognito()
-    refusal = (400, {"__type": "ResourceNotFoundException", "message": "no pool"})
-    there._DescribeUserPool = lambda _asked: refusal  # type: ignore[method-assign]
+    there._DescribeUserPool = lambda _asked: NOT_FOUND  # type: ignore[method-assign]
     with pytest.raises(ClientError, match="no pool"):
         pool_of(there).read()
