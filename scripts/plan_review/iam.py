@@ -14,6 +14,8 @@ PARTS = ("Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotRes
 NAMES = {name.lower(): name for name in ("Sid", "Effect", *PARTS)}
 # two statements that have a smaller share of what they say in common are not one that was changed
 ALIKE = 0.3
+# unless they are the only ones, and say a single thing both
+ALONE = 0.01
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,7 @@ class Statement:
 
     def likeness(self, other: "Statement") -> float:
         """The share of what the two say that is the same, from 0 to 1."""
-        mine, others = {*self.says, ("Effect", self.effect)}, {*other.says, ("Effect", other.effect)}
-        return len(mine & others) / len(mine | others)
+        return len(self.says & other.says) / (len(self.says | other.says) or 1)
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class StatementChange:
 
     old: Statement | None
     new: Statement | None
+
+    def kept(self, part: str) -> list[str]:
+        """The values of the part that stay, sorted."""
+        return sorted(self.old.values(part) & self.new.values(part)) if self.old and self.new else []
 
     def removed(self, part: str) -> list[str]:
         """The values of the part that are there no more, sorted."""
@@ -94,13 +99,15 @@ def _pairs(old: Sequence[Statement], new: Sequence[Statement]) -> Iterator[tuple
             if key(it) and (former := places.pop(key(it), None)) is not None:
                 del left_new[place], left_old[former]
                 yield place, former
+    # the only one that is left may well be what the other one was
+    enough = ALIKE if len(left_old) + len(left_new) > 2 else ALONE
     likeness = sorted(
         (-before.likeness(after), place, former)
         for place, after in left_new.items()
         for former, before in left_old.items()
     )
     for unlike, place, former in likeness:
-        if -unlike >= ALIKE and place in left_new and former in left_old:
+        if -unlike >= enough and place in left_new and former in left_old:
             del left_new[place], left_old[former]
             yield place, former
 

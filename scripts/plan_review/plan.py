@@ -14,15 +14,16 @@ from typing import Any, Self
 import click
 import fastjsonschema
 
-from scripts.plan_review.values import Json, overlaid, shown
+from scripts.plan_review.values import DEPTH, Json, nests_too_deeply, overlaid, shown, visible
 
 HOW_TO = "give it what `terraform show -json PLAN` prints for a saved plan"
-# far deeper than anything that a provider's schema nests, and well within Python's recursion
-DEPTH = 100
 
 
 class PlanError(click.ClickException):
     """It is not a plan that can be read; the message says why, and quotes none of its values."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
 
 
 class Action(StrEnum):
@@ -415,17 +416,8 @@ def _values(change: Mapping[str, Any]) -> dict[str, Json]:
 
 
 def _limit_depth(*values: Json) -> None:
-    level: Sequence[Json] = values
-    for _ in range(DEPTH):
-        level = [
-            inner
-            for value in level
-            if isinstance(value, dict | list)
-            for inner in (value.values() if isinstance(value, dict) else value)
-        ]
-        if not level:
-            return
-    raise PlanError(f"The plan has a value that nests deeper than {DEPTH} levels.")
+    if nests_too_deeply(*values):
+        raise PlanError(f"The plan has a value that nests deeper than {DEPTH} levels.")
 
 
 def _import_id(importing: Mapping[str, Any]) -> str:

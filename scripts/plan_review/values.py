@@ -4,13 +4,15 @@ Terraform says beside a value which parts of it are sensitive and which are not 
 of the value's own shape ("JSON Output Format", Change representation).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from numbers import Number
 from typing import Any, Final
 
 # what JSON can hold; in what is shown, also Sensitive and UNKNOWN
 Json = Any
+# far deeper than anything that a provider's schema nests, and well within Python's recursion
+DEPTH = 100
 # a text is hidden too that has a secret of so many characters in it; a shorter one is in it by chance
 PART = 6
 # of all of a value, of an object's attributes, of a list's or set's elements
@@ -104,6 +106,28 @@ def is_hidden(value: Json) -> bool:
     if isinstance(value, list):
         return any(map(is_hidden, value))
     return isinstance(value, Sensitive | Unknown)
+
+
+def visible(text: str) -> str:
+    """A text on one line, in which what cannot be seen or turns the direction of writing is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(it if it.isprintable() else it.encode("unicode_escape").decode("ascii") for it in text)
+
+
+def nests_too_deeply(*values: Json) -> bool:
+    """Whether a value nests deeper than DEPTH levels."""
+    level: Sequence[Json] = values
+    for _ in range(DEPTH):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _mask(given: Json) -> Mask:

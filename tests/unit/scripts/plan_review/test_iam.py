@@ -113,6 +113,12 @@ def test_statements_that_have_little_in_common_are_not_one_that_was_changed() ->
     ]
 
 
+def test_the_only_statement_of_a_document_is_the_one_that_it_was_if_anything_in_it_stays() -> None:
+    few = {"Effect": "Allow", "Action": [f"s3:Get{n}" for n in range(5)], "Resource": TOPIC}
+    (change,) = compare(read(few), read({**few, "Action": "s3:*"}))
+    assert (change.kept("Resource"), change.added("Action")) == ([TOPIC], ["s3:*"])
+
+
 def test_neither_order_nor_a_list_of_one_is_a_change() -> None:
     turned = {"Resource": ["*"], "Action": ["s3:ListBucket", "s3:GetObject"], "Effect": "Allow"}
     assert compare(read(READ, PUBLISH), read({**PUBLISH, "Action": ["sns:Publish"]}, turned)) == []

@@ -3,8 +3,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from scripts.plan_review.markdown import markdown
 from scripts.plan_review.plan import Action, Plan, PlanError
+from tests.unit.scripts.plan_review.plans import DOCUMENTS, VALUES
 
 ADDRESS = "aws_sqs_queue.q"
 
@@ -29,7 +33,7 @@ def document(*changes: dict[str, Any], **more: Any) -> dict[str, Any]:
 def refusal(text: str | bytes) -> str:
     with pytest.raises(PlanError) as refused:
         Plan.read(text)
-    assert "\n" not in refused.value.message
+    assert refused.value.message.isprintable()
     return refused.value.message
 
 
@@ -91,3 +95,29 @@ def test_numbers_keep_all_their_digits() -> None:
 )
 def test_what_is_no_plan_is_refused_in_one_sentence(text: str | bytes, reason: str) -> None:
     assert reason in refusal(text)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(DOCUMENTS, VALUES, st.data())
+def test_a_plan_that_is_spoilt_anywhere_is_refused_or_reviewed(
+    it: dict[str, Any], other: Any, data: st.DataObject
+) -> None:
+    places: list[tuple[Any, Any]] = [(it, name) for name in it]
+    for holder, name in places:
+        inner = holder[name]
+        if isinstance(inner, dict | list):
+            places += [(inner, key) for key in (inner if isinstance(inner, dict) else range(len(inner)))]
+    holder, name = data.draw(st.sampled_from(places))
+    holder[name] = other
+    try:
+        markdown(Plan.read(json.dumps(it)), title="prod")
+    except PlanError as refused:
+        message = refused.message
+    else:
+        message = ""
+    assert message.isprintable()
+
+
+@given(VALUES)
+def test_any_other_json_is_refused(it: Any) -> None:
+    refusal(json.dumps(it))
