@@ -28,6 +28,11 @@ output "existing_user_pool" {
   value       = var.existing_user_pool != null
 }
 
+output "function_alias" {
+  description = "Name of the functions' alias: what calls a function calls the version that this one points to."
+  value       = module.post_confirmation.alias_name
+}
+
 output "function_names" {
   description = "Names of the functions, by handler; feedback is there when email_delivery is ses."
   value = merge(

@@ -6,11 +6,14 @@ session is the role's ARN). On what the calls without a resource type are author
 ("not authorized to perform: SNS:GetSubscriptionAttributes on resource: <topic ARN>"): those on a subscription
 on its topic, those on a device's endpoint on its platform application, an SMS on the number itself.
 Publishing to an endpoint is authorized on the endpoint. "AddPermission" (Amazon SQS API Reference): who may
-make a call may make it for a batch; there is no action of that name.
+make a call may make it for a batch; there is no action of that name. "Actions, resources, and condition keys
+for AWS Lambda": each call on an alias is an action of its own, and a function that is called by a version or
+an alias is authorized as that.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -21,6 +24,16 @@ from ministack.services import iam
 # The condition keys of the Subscribe call that this request makes. They are kept apart because MiniStack
 # evaluates a topic's policy a second time inside its handler, where it has no access to the request.
 SUBSCRIBE_KEYS: ContextVar[Mapping[str, str] | None] = ContextVar("local_aws_subscribe_keys", default=None)
+
+# by method, and whether an alias is named
+ALIAS = re.compile(r"/functions/[^/]+/aliases(/[^/]+)?/?$")
+ON_ALIAS = {
+    ("POST", False): "CreateAlias",
+    ("GET", False): "ListAliases",
+    ("GET", True): "GetAlias",
+    ("PUT", True): "UpdateAlias",
+    ("DELETE", True): "DeleteAlias",
+}
 
 
 def install() -> None:
@@ -35,6 +48,8 @@ def naming_the_action(original: Callable[..., str]) -> Callable[..., str]:
 
     def action(service: str, *args: Any) -> str:
         found = original(service, *args)
+        if service == "lambda" and (named := ALIAS.search(args[1])):
+            return f"lambda:{ON_ALIAS[args[0], bool(named[1])]}"
         return found.removesuffix("Batch") if service == "sqs" and found else found
 
     return action
@@ -45,9 +60,12 @@ def naming_the_resource(original: Callable[..., str]) -> Callable[..., str]:
 
     def resource_arn(service: str, *args: Any) -> str:
         found = original(service, *args)
+        params = args[4]  # after method, path, headers and body
+        if service == "lambda" and args[1].endswith("/invocations"):
+            qualifier = _parameter(params, "Qualifier")
+            return f"{found}:{qualifier}" if qualifier else found
         if service != "sns" or found != "*":
             return found
-        params = args[4]  # after method, path, headers and body
         return (
             topic_of(_parameter(params, "SubscriptionArn"))
             or _parameter(params, "PlatformApplicationArn")

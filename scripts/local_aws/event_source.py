@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.core.iam_evaluator import EvalContext, _gather_role_policies, evaluate
 from ministack.core.responses import error_response_json
 from ministack.services import lambda_svc as service
+
+from scripts.local_aws.permission import role_may
 
 Json = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
@@ -68,7 +69,7 @@ def permitted(original: Callable[[Json], Response]) -> Callable[[Json], Response
         function = service._get_func_record_for_ref(name)[1] if name else None
         if function and queue.startswith("arn:aws:sqs:"):
             for action in NEEDED:
-                if not may(function["Role"], f"sqs:{action}", queue):
+                if not role_may(function["Role"], f"sqs:{action}", queue):
                     refused: Response = error_response_json(
                         "InvalidParameterValueException",
                         f"The provided execution role does not have permissions to call {action} on SQS",
@@ -78,18 +79,3 @@ def permitted(original: Callable[[Json], Response]) -> Callable[[Json], Response
         return original(data)
 
     return create
-
-
-def may(role: str, action: str, resource: str) -> bool:
-    """Whether a role's own policies allow an action."""
-    account = role.split(":")[4]
-    context = EvalContext(
-        principal_arn=role,
-        principal_type="AssumedRole",
-        principal_account=account,
-        action=action,
-        resource_arn=resource,
-        region=resource.split(":")[3],
-    )
-    policies = _gather_role_policies(role.rpartition("/")[2], account)
-    return bool(evaluate(context, policies).decision == "Allow")

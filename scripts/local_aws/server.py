@@ -89,7 +89,6 @@ def main() -> None:
 
     # MiniStack reads its settings while it is imported, so that has to wait until they are made.
     from ministack import app
-    from ministack.services import scheduler
 
     from scripts.local_aws import (
         authorization,
@@ -97,10 +96,12 @@ def main() -> None:
         event_source,
         function_environment,
         http_api,
+        schedules,
         ses,
         sns,
         sns_direct,
         terraform_drift,
+        versions,
     )
 
     cognito.install(limits)
@@ -112,8 +113,8 @@ def main() -> None:
     function_environment.install(limits)
     authorization.install()
     terraform_drift.install()
-    # a schedule of every minute would else come up to ten seconds late
-    scheduler._SCHEDULE_TICK_INTERVAL = 1
+    schedules.install()
+    versions.install()
     sys.argv[1:] = []  # it parses them
     app.main()
 

@@ -11,7 +11,7 @@ import secrets
 import socket
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -277,28 +277,52 @@ class Deployment:
         self.wait_state(f"welcome#{sub}", "SENT")
         self.application.mailbox.wait(person.email, WELCOME)
 
+    def live(self, handler: str) -> dict[str, str]:
+        """A function as whatever calls it does, by its alias."""
+        name: str = self.outputs["function_names"][handler]
+        return {"FunctionName": name, "Qualifier": self.outputs["function_alias"]}
+
     def invoke(self, handler: str, event: Row) -> tuple[Any, str]:
         """A function's answer, and its error if it had one."""
-        answer = self.functions.invoke(
-            FunctionName=self.outputs["function_names"][handler], Payload=json.dumps(event).encode()
-        )
+        answer = self.functions.invoke(**self.live(handler), Payload=json.dumps(event).encode())
         return json.loads(answer["Payload"].read() or "null"), answer.get("FunctionError", "")
 
-    @contextmanager
-    def changed(self, handler: str, **variables: str) -> Iterator[None]:
+    def changed(self, handler: str, **variables: str) -> AbstractContextManager[None]:
         """A function with other environment variables, for a while."""
-        name = self.outputs["function_names"][handler]
-        before = self.variables(handler)
+        return self.released(handler, variables)
 
-        def put(wanted: dict[str, str]) -> None:
-            self.functions.update_function_configuration(FunctionName=name, Environment={"Variables": wanted})
-            self.functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    @contextmanager
+    def released(
+        self, handler: str, variables: Mapping[str, str], code: bytes | None = None
+    ) -> Iterator[None]:
+        """A function with other environment variables, and other code, for a while.
 
-        put({**before, **variables})
+        What is called is a version of its own, as after an apply. It does not stay: Terraform would call the
+        newest.
+        """
+        functions, before = self.functions, self.configuration(handler)
+        name, alias = self.live(handler).values()
+
+        def put(wanted: Mapping[str, str], code: bytes | None) -> None:
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": wanted})
+            functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+            if code:
+                functions.update_function_code(FunctionName=name, ZipFile=code)
+                functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+        def call(version: str) -> None:
+            functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=version)
+
+        usual = before["Environment"]["Variables"]
+        put({**usual, **variables}, code)
+        version = functions.publish_version(FunctionName=name)["Version"]
+        call(version)
         try:
             yield
         finally:
-            put(before)
+            call(before["Version"])
+            functions.delete_function(FunctionName=name, Qualifier=version)
+            put(usual, code and package.TARGET.read_bytes())
 
     @contextmanager
     def catalogues(self, names: Sequence[str]) -> Iterator[dict[str, Catalogue]]:
@@ -311,27 +335,25 @@ class Deployment:
         categories = {key: one for each in catalogues.values() for key, one in each.categories.items()}
         handlers = ("deliver", "sweep", "enqueue", "api")
         with ExitStack() as stack:
+            code = with_templates(
+                package.TARGET.read_bytes(), [each.templates for each in catalogues.values()]
+            )
             for handler in handlers:
                 account = json.loads(self.variables(handler)["CATALOGUE"])["account"]
                 everything = json.dumps({**categories, "account": account})
-                stack.enter_context(self.changed(handler, CATALOGUE=everything))
-            built = package.TARGET.read_bytes()
-            code = with_templates(built, [each.templates for each in catalogues.values()])
-            for handler in handlers[:2]:
-                self._put_code(handler, code)
-                stack.callback(self._put_code, handler, built)
+                sends = handler in ("deliver", "sweep")
+                stack.enter_context(
+                    self.released(handler, {"CATALOGUE": everything}, code if sends else None)
+                )
             yield catalogues
 
-    def _put_code(self, handler: str, code: bytes) -> None:
-        name = self.outputs["function_names"][handler]
-        self.functions.update_function_code(FunctionName=name, ZipFile=code)
-        self.functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    def configuration(self, handler: str) -> Row:
+        """A function's configuration, as it is called."""
+        return dict(self.functions.get_function_configuration(**self.live(handler)))
 
     def variables(self, handler: str) -> dict[str, str]:
         """A function's environment."""
-        name = self.outputs["function_names"][handler]
-        configuration = self.functions.get_function_configuration(FunctionName=name)
-        return dict(configuration["Environment"]["Variables"])
+        return dict(self.configuration(handler)["Environment"]["Variables"])
 
     def logs(self) -> Iterator[str]:
         """Every line that the functions have logged."""
@@ -382,9 +404,7 @@ class Probe:
 
     def make(self) -> "Probe":
         functions = self.system.functions
-        role = functions.get_function_configuration(
-            FunctionName=self.system.outputs["function_names"][self.handler]
-        )["Role"]
+        role = self.system.configuration(self.handler)["Role"]
         package = io.BytesIO()
         with zipfile.ZipFile(package, "w") as archive:
             archive.writestr("probe.py", PROBE)

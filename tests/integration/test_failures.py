@@ -107,6 +107,4 @@ def test_a_poison_row_holds_nobody_up_and_ends_where_an_operator_sees_it(
 
 def test_a_lease_is_longer_than_the_functions_that_send_may_run(system: Deployment) -> None:
     for handler in ("deliver", "sweep"):
-        name = system.outputs["function_names"][handler]
-        timeout = system.functions.get_function_configuration(FunctionName=name)["Timeout"]
-        assert timeout < LEASE.total_seconds()
+        assert system.configuration(handler)["Timeout"] < LEASE.total_seconds()

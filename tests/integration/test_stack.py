@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+from base64 import b64encode
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 import pytest
@@ -58,17 +60,15 @@ def test_the_outputs_have_the_names_that_others_build_on(system: Deployment) -> 
         "user_table_name",
         "notification_table_name",
         "notification_topic_arn",
+        "function_alias",
         "function_names",
     }
     assert set(system.outputs["function_names"]) >= {"post_confirmation", "deliver", "sweep"}
 
 
 def test_the_deployed_package_is_the_one_that_was_built(system: Deployment) -> None:
-    sizes = {
-        system.functions.get_function_configuration(FunctionName=name)["CodeSize"]
-        for name in system.outputs["function_names"].values()
-    }
-    assert sizes == {package.TARGET.stat().st_size}
+    hashes = {system.configuration(handler)["CodeSha256"] for handler in system.outputs["function_names"]}
+    assert hashes == {b64encode(sha256(package.TARGET.read_bytes()).digest()).decode()}
 
 
 def test_the_state_is_in_a_versioned_bucket_of_the_emulator(system: Deployment) -> None:

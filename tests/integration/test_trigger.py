@@ -119,6 +119,5 @@ def test_when_dynamodb_is_silent_the_trigger_fails_before_cognito_gives_up(syste
 
 
 def test_the_worst_case_of_the_trigger_is_within_its_timeout_and_cognitos(system: Deployment) -> None:
-    name = system.outputs["function_names"]["post_confirmation"]
-    timeout = system.functions.get_function_configuration(FunctionName=name)["Timeout"]
+    timeout = system.configuration("post_confirmation")["Timeout"]
     assert TRIGGER.worst_case_seconds < timeout <= COGNITO_WAITS_SECONDS

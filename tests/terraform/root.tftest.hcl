@@ -94,8 +94,8 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.api.aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:api" }
+    target = module.api.aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:api:live" }
   }
 
   override_resource {
@@ -109,8 +109,8 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.broadcast.aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:broadcast" }
+    target = module.broadcast.aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:broadcast:live" }
   }
 
   override_resource {
@@ -134,8 +134,8 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.deliver.aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:deliver" }
+    target = module.deliver.aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:deliver:live" }
   }
 
   override_resource {
@@ -149,8 +149,8 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.enqueue.aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:enqueue" }
+    target = module.enqueue.aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:enqueue:live" }
   }
 
   override_resource {
@@ -164,8 +164,8 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.erase.aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:erase" }
+    target = module.erase.aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:erase:live" }
   }
 
   override_resource {
@@ -189,8 +189,8 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.feedback[0].aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:feedback" }
+    target = module.feedback[0].aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:feedback:live" }
   }
 
   override_resource {
@@ -204,8 +204,8 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.post_confirmation.aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:post-confirmation" }
+    target = module.post_confirmation.aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:post-confirmation:live" }
   }
 
   override_resource {
@@ -219,8 +219,8 @@ mock_provider "aws" {
   }
 
   override_resource {
-    target = module.sweep.aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:sweep" }
+    target = module.sweep.aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:sweep:live" }
   }
 
   override_resource {

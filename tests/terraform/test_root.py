@@ -188,7 +188,10 @@ def test_each_function_may_do_what_it_must_and_nothing_else(made: Made, case: st
     }
 
     assert roles == {
-        **{f"{name}-schedule": may(f"lambda:function:{name}", "lambda:InvokeFunction") for name in SCHEDULED},
+        **{
+            f"{name}-schedule": may(f"lambda:function:{name}:live", "lambda:InvokeFunction")
+            for name in SCHEDULED
+        },
         **{
             name: meant | may(f"logs:log-group:{name}:*", "logs:CreateLogStream", "logs:PutLogEvents")
             for name, meant in MEANT[case].items()
@@ -244,19 +247,51 @@ def test_only_the_senders_publish_and_subscribe(made: Made, case: str) -> None:
 @in_each_case
 def test_each_function_is_called_by_its_own_source_alone(made: Made, case: str) -> None:
     permissions = {
-        (p["function_name"].removeprefix("registration-"), p["principal"], p["source_arn"].split(":", 2)[2])
+        (
+            f"{p['function_name'].removeprefix('registration-')}:{p['qualifier']}",
+            p["principal"],
+            p["source_arn"].split(":", 2)[2],
+        )
         for p in of_type(made[case], "aws_lambda_permission")
     }
 
     here = "eu-west-1:000000000000"
     pool = "eu-west-1_existing" if case == "existing_user_pool" else "pool"
     meant = {
-        ("api", "apigateway.amazonaws.com", f"execute-api:{here}:api/$default/*/*"),
-        ("post-confirmation", "cognito-idp.amazonaws.com", f"cognito-idp:{here}:userpool/{pool}"),
+        ("api:live", "apigateway.amazonaws.com", f"execute-api:{here}:api/$default/*/*"),
+        ("post-confirmation:live", "cognito-idp.amazonaws.com", f"cognito-idp:{here}:userpool/{pool}"),
     }
     if case.startswith("ses"):
-        meant.add(("feedback", "sns.amazonaws.com", f"sns:{here}:email-events"))
+        meant.add(("feedback:live", "sns.amazonaws.com", f"sns:{here}:email-events"))
     assert permissions == meant
+
+
+@in_each_case
+def test_whatever_calls_a_function_calls_the_version_that_was_published(made: Made, case: str) -> None:
+    assert {function["publish"] for function in of_type(made[case], "aws_lambda_function")} == {True}
+    versions = {f["function_name"]: f["version"] for f in of_type(made[case], "aws_lambda_function")}
+    aliases = of_type(made[case], "aws_lambda_alias")
+    assert {a["function_name"]: a["function_version"] for a in aliases} == versions
+
+    (integration,) = of_type(made[case], "aws_apigatewayv2_integration")
+    called = [
+        integration["integration_uri"],
+        *(
+            pool["lambda_config"][0]["post_confirmation"]
+            for pool in of_type(made[case], "aws_cognito_user_pool")
+        ),
+        *(mapping["function_name"] for mapping in of_type(made[case], "aws_lambda_event_source_mapping")),
+        *(schedule["target"][0]["arn"] for schedule in of_type(made[case], "aws_scheduler_schedule")),
+        *(subscription["endpoint"] for subscription in of_type(made[case], "aws_sns_topic_subscription")),
+    ]
+    # what calls it then is not Terraform's
+    elsewhere = {"post-confirmation"} if case == "existing_user_pool" else set()
+    assert sorted(called) == sorted(
+        f"arn:aws:lambda:eu-west-1:000000000000:function:{name}:live"
+        for name in MEANT[case].keys() - elsewhere
+    )
+    after = of_type(made[case], "aws_lambda_function_event_invoke_config")
+    assert {config["qualifier"] for config in after} == {"live"}
 
 
 @in_each_case
@@ -325,7 +360,7 @@ def test_bounces_are_heard_of_by_the_configuration_set_that_is_sent_with(
     assert destination["configuration_set_name"] == name
     assert set(destination["event_destination"][0]["matching_event_types"]) == {"BOUNCE", "COMPLAINT"}
     assert destination["event_destination"][0]["sns_destination"][0]["topic_arn"] == subscription["topic_arn"]
-    assert subscription["endpoint"].endswith(":function:feedback")
+    assert subscription["endpoint"].endswith(":function:feedback:live")
     assert policy_of(made[case], "aws_sns_topic_policy", subscription["topic_arn"])["Condition"] == {
         "StringEquals": {
             "aws:SourceAccount": "000000000000",

@@ -140,13 +140,15 @@ locals {
   }
 }
 
-# Without it Cognito cannot call the function, and nobody can confirm.
+# Without it Cognito cannot call the function, and nobody can confirm. An alias has a policy of its own: what the
+# function's says is not for it.
 resource "aws_lambda_permission" "post_confirmation" {
   count = var.post_confirmation_function == null ? 0 : 1
 
   statement_id  = "AllowUserPool"
   action        = "lambda:InvokeFunction"
   function_name = var.post_confirmation_function.name
+  qualifier     = try(split(":", var.post_confirmation_function.arn)[7], null)
   principal     = "cognito-idp.amazonaws.com"
   source_arn    = local.user_pool.arn
 }

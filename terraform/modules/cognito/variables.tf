@@ -69,7 +69,7 @@ variable "password_minimum_length" {
 }
 
 variable "post_confirmation_function" {
-  description = "Function that Cognito calls when a person has confirmed. Null sets no trigger."
+  description = "Function that Cognito calls when a person has confirmed. arn may be that of an alias, which is then what is called. Null sets no trigger."
   type = object({
     arn  = string
     name = string

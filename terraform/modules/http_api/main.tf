@@ -92,11 +92,13 @@ resource "aws_apigatewayv2_stage" "default" {
   }
 }
 
-# Without it API Gateway cannot call the function. This API, in this stage, and no other.
+# Without it API Gateway cannot call the function. This API, in this stage, and no other. An alias has a policy
+# of its own: what the function's says is not for it.
 resource "aws_lambda_permission" "this" {
   statement_id  = "AllowHttpApi"
   action        = "lambda:InvokeFunction"
   function_name = var.function.name
+  qualifier     = try(split(":", var.function.arn)[7], null)
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_apigatewayv2_stage.default.execution_arn}/*/*"
 }

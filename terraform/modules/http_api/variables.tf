@@ -17,7 +17,7 @@ variable "description" {
 }
 
 variable "function" {
-  description = "The function that answers all routes."
+  description = "The function that answers all routes. arn may be that of an alias, which is then what is called."
   type = object({
     arn  = string
     name = string

@@ -19,19 +19,37 @@ resource "aws_lambda_function" "this" {
   filename                       = var.package_path
   handler                        = var.handler
   memory_size                    = var.memory_mb
+  publish                        = true
   reserved_concurrent_executions = var.reserved_concurrency
   role                           = module.role.arn
   runtime                        = var.runtime
   source_code_hash               = filebase64sha256(var.package_path)
   timeout                        = var.timeout_seconds
 
-  environment {
-    variables = var.environment
+  # An empty one would be seen as a change in each plan, and each apply would publish a version.
+  dynamic "environment" {
+    for_each = length(var.environment) == 0 ? [] : [var.environment]
+
+    content {
+      variables = environment.value
+    }
   }
 
   # Naming the group here also makes it exist before the function can write to it.
   logging_config {
     log_format = "JSON"
     log_group  = aws_cloudwatch_log_group.this.name
+  }
+}
+
+# What everything calls. An apply moves it to the version that it has published, a roll-back to an older one.
+resource "aws_lambda_alias" "live" {
+  name             = "live"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+
+  lifecycle {
+    # a roll-back notes here what it has moved away from
+    ignore_changes = [description]
   }
 }

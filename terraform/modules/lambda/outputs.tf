@@ -1,6 +1,11 @@
+output "alias_name" {
+  description = "Name of the alias that everything calls."
+  value       = aws_lambda_alias.live.name
+}
+
 output "arn" {
-  description = "ARN of the function."
-  value       = aws_lambda_function.this.arn
+  description = "ARN of the alias: what to call the function by."
+  value       = aws_lambda_alias.live.arn
 }
 
 output "failure_queue_arn" {

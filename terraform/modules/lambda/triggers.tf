@@ -15,7 +15,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
   count = var.stream == null ? 0 : 1
 
   event_source_arn                   = var.stream.arn
-  function_name                      = aws_lambda_function.this.arn
+  function_name                      = aws_lambda_alias.live.arn
   batch_size                         = var.stream.batch_size
   bisect_batch_on_function_error     = true
   function_response_types            = ["ReportBatchItemFailures"]
@@ -54,7 +54,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
   count = var.queue == null ? 0 : 1
 
   event_source_arn                   = var.queue.arn
-  function_name                      = aws_lambda_function.this.arn
+  function_name                      = aws_lambda_alias.live.arn
   batch_size                         = var.queue.batch_size
   function_response_types            = ["ReportBatchItemFailures"]
   maximum_batching_window_in_seconds = var.queue.batch_window_seconds
@@ -89,7 +89,7 @@ module "schedule_role" {
   statements = [{
     sid       = "InvokeFunction"
     actions   = ["lambda:InvokeFunction"]
-    resources = [aws_lambda_function.this.arn]
+    resources = [aws_lambda_alias.live.arn]
   }]
 
   trust = {
@@ -113,7 +113,7 @@ resource "aws_scheduler_schedule" "this" {
   }
 
   target {
-    arn      = aws_lambda_function.this.arn
+    arn      = aws_lambda_alias.live.arn
     role_arn = module.schedule_role[0].arn
     input    = jsonencode({})
 
@@ -134,6 +134,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
   function_name                = aws_lambda_function.this.function_name
   maximum_event_age_in_seconds = var.schedule == null ? 21600 : var.schedule.maximum_event_age_seconds
   maximum_retry_attempts       = var.schedule == null ? 2 : 0
+  qualifier                    = aws_lambda_alias.live.name
 
   dynamic "destination_config" {
     for_each = var.asynchronous[*]

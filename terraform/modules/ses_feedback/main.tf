@@ -59,11 +59,13 @@ resource "aws_sns_topic_subscription" "feedback" {
   endpoint  = var.function.arn
 }
 
-# Without it SNS cannot call the function, and no bounce is ever heard of.
+# Without it SNS cannot call the function, and no bounce is ever heard of. An alias has a policy of its own: what
+# the function's says is not for it.
 resource "aws_lambda_permission" "feedback" {
   statement_id  = "AllowEmailEvents"
   action        = "lambda:InvokeFunction"
   function_name = var.function.name
+  qualifier     = try(split(":", var.function.arn)[7], null)
   principal     = "sns.amazonaws.com"
   source_arn    = aws_sns_topic.events.arn
 }

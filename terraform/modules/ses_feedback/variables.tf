@@ -10,7 +10,7 @@ variable "configuration_set_arn" {
 }
 
 variable "function" {
-  description = "The function that is told of bounces and complaints."
+  description = "The function that is told of bounces and complaints. arn may be that of an alias, which is then what is called."
   type = object({
     arn  = string
     name = string
