@@ -34,7 +34,7 @@ def refusable(mark: str, reader: Person, taken: list[dict[str, Any]]) -> Iterato
     """Requests that must be refused, without end, each with the code of the reason."""
     for number in count():
         good = {"id": f"{mark}-bad-{number}", "to": {"user": reader.username}, "category": "orders"}
-        yield "invalid_json", f"{mark} no JSON {number}"
+        yield "invalid_json", f"no JSON {mark} {number}"
         yield "invalid_request", {**good, "data": "text"}
         yield "invalid_request", {name: value for name, value in good.items() if name != "to"}
         yield "unknown_category", {**good, "category": "no_such"}
