@@ -35,7 +35,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
 .DEFAULT_GOAL := help
 .PHONY: help demo deploy plan outputs destroy package notify preview attach-trigger detach-trigger \
         local-up local-status local-down \
-        test test-unit test-terraform test-integration lint test-lint hooks fmt lock clean
+        test test-unit test-terraform test-integration lint test-lint hooks fmt docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,6 +116,9 @@ fmt: $(READY) ## Format Python and HCL
 	@$(VENV)/bin/ruff format .
 	@$(NEEDS_TERRAFORM)
 	@$(TERRAFORM) fmt -recursive terraform tests
+
+docs: $(READY) ## Write the tables of inputs and outputs into the Terraform READMEs
+	@$(RUN) scripts.docs
 
 UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from scripts import environment
+from scripts import docs, environment
 from scripts.environment import LOCAL, ROOT, load_hcl
 from scripts.stack import require_terraform
 from scripts.terraform import Terraform, TerraformError
@@ -128,6 +128,17 @@ def calls(modules: Path, seen_from: Path) -> str:
     return "\n".join(blocks)
 
 
+def documentation(root: Path) -> None:
+    """READMEs: the tables of inputs and outputs are what Terraform declares."""
+    try:
+        found = docs.stale(root)
+    except click.ClickException as error:
+        raise FailedError(error.message) from None
+    if found:
+        names = ", ".join(str(readme.relative_to(root)) for readme in found)
+        raise FailedError(f"Not what is declared: the tables of {names}; run make docs.")
+
+
 def checkov(root: Path) -> None:
     """HCL: checkov, with what calls a module and alone; what it is not to find says why beside it."""
     options = ("--framework", "terraform", "--skip-download", "--quiet", "--compact")
@@ -209,6 +220,7 @@ CHECKS: Mapping[str, Check] = {
     "mypy": mypy,
     "terraform-validate": terraform_validate,
     "checkov": checkov,
+    "docs": documentation,
     "ruff": ruff,
     "ruff-format": ruff_format,
     "terraform-fmt": terraform_fmt,

@@ -30,6 +30,11 @@ jobs:
       - run: make lint
 """
 TOPIC = 'resource "aws_sns_topic" "this" {\n  name = "it"\n}\n'
+VARIABLE = 'variable "name" {\n  description = "What it is called."\n  type        = string\n}\n'
+INPUTS = """\
+| Name | Type | Default | What it is |
+|---|---|---|---|
+| `name` | `string` | required | What it is called. |"""
 EXCEPTION = "#checkov:skip=CKV_AWS_26:Nothing in it is secret."
 PROJECT = {
     ".ci/run": "#!/usr/bin/env bash\nmake lint\n",
@@ -43,7 +48,8 @@ PROJECT = {
     # where checkov looks and terraform does not: no check here needs a provider
     "terraform/modules/named/examples/topic.tf": TOPIC.replace("\n", f"\n  {EXCEPTION}\n", 1),
     "terraform/modules/named/main.tf": 'resource "terraform_data" "this" {\n  input = var.name\n}\n',
-    "terraform/modules/named/variables.tf": 'variable "name" {\n  type = string\n}\n',
+    "terraform/modules/named/README.md": f"# named\n\n## Inputs\n\n{INPUTS}\n\n## Outputs\n\nNone.\n",
+    "terraform/modules/named/variables.tf": VARIABLE,
     "tests/__init__.py": "",
 }
 FOUND = [
@@ -55,6 +61,8 @@ FOUND = [
     ("terraform-validate", "terraform/x.tf", "locals {\n  x = local.y\n}\n", "local value"),
     ("terraform-validate", "terraform/apart/x.tf", "locals {\n  x = local.y\n}\n", "In terraform/apart: "),
     ("terraform-validate", "terraform/modules/apart/main.tf", "locals {\n  x = var.y\n}\n", "input variable"),
+    ("docs", "terraform/modules/named/variables.tf", "", "named/README.md; run make docs"),
+    ("docs", "terraform/modules/named/outputs.tf", 'output "it" {\n  value = 1\n}\n', "a description"),
     ("checkov", "terraform/x.tf", TOPIC, "CKV_AWS_26"),
     ("checkov", "terraform/modules/apart/main.tf", TOPIC, "CKV_AWS_26"),
     ("checkov", "terraform/x.tf", 'locals {\n  x = "\n}\n', "could not read every file"),
