@@ -35,6 +35,10 @@ provider "aws" {
   skip_requesting_account_id  = true
 }
 """
+# what the READMEs have in place of this repository's address, and a tag of it
+ADDRESS = "https://git.example.com/registration.git"
+TAG = "v1.0.0"
+GIT = shutil.which("git")
 UNREACHABLE = "http://127.0.0.1:9"  # the discard port: whoever calls AWS here fails at once
 
 
@@ -99,11 +103,18 @@ def examples_folder(tmp_path_factory: pytest.TempPathFactory, package: Path) -> 
     One configuration, since loading the provider is most of the time of every step.
     """
     folder = tmp_path_factory.mktemp("readmes") / "examples"
-    shutil.copytree(TERRAFORM / "modules", folder / "modules")
+    repository = folder / "repository"
+    shutil.copytree(TERRAFORM / "modules", repository / "terraform" / "modules")
     for module in MODULES:
         (folder / module).mkdir()
-        example = example_of(TERRAFORM / "modules" / module / "README.md")
-        (folder / module / "main.tf").write_text(example.replace('"./modules/', '"../modules/'))
+        examples = examples_of(TERRAFORM / "modules" / module / "README.md")
+        if GIT:
+            examples = examples.replace(f"git::{ADDRESS}//", f"git::file://{repository}//")
+        else:
+            examples = examples.replace(f"git::{ADDRESS}//", "../repository/").replace(f"?ref={TAG}", "")
+        (folder / module / "main.tf").write_text(examples)
+    if GIT:
+        commit(repository)
     calls = [f'module "{module}" {{\n  source = "./{module}"\n}}\n' for module in MODULES]
     (folder / "main.tf").write_text("\n".join(['provider "aws" {\n  region = "eu-west-1"\n}\n', *calls]))
     shutil.copy(TERRAFORM / ".terraform.lock.hcl", folder)
@@ -137,8 +148,23 @@ def resources_of(module: Json) -> Iterator[Json]:
         yield from resources_of(child)
 
 
-def example_of(readme: Path) -> str:
-    """The HCL example of a module's README, as seen from the terraform folder."""
+def examples_of(readme: Path) -> str:
+    """The HCL examples of a module's README, as one configuration."""
     found = re.findall(r"^```hcl\n(.*?)^```$", readme.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(found) == 1, f"{readme.relative_to(ROOT)} should have one example"
-    return str(found[0])
+    assert found, f"{readme.relative_to(ROOT)} should have an example"
+    examples = "\n".join(found)
+    sources = re.findall(r'^  source = "(.*)"$', examples, re.MULTILINE)
+    elsewhere = [
+        s for s in sources if not re.fullmatch(rf"git::{ADDRESS}//terraform/modules/\w+\?ref={TAG}", s)
+    ]
+    assert elsewhere == [], "another repository has no such folder"
+    return examples
+
+
+def commit(folder: Path) -> None:
+    """Makes a git repository of a folder, with the tag."""
+    # where a hook has called us, git would use the repository of that
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    somebody = "-c user.name=somebody -c user.email=somebody@example.com -c commit.gpgsign=false"
+    for command in ("init", "add .", f"{somebody} commit -m All", f"tag {TAG}"):
+        subprocess.run(["git", *command.split()], cwd=folder, env=own, check=True, capture_output=True)

@@ -1,5 +1,6 @@
-"""Each module alone: its README's example is planned, applied, planned again and destroyed."""
+"""Each module alone, from git: its README's example is planned, applied, planned again and destroyed."""
 
+import json
 import shutil
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pytest_terraform import terraform, tf
 from scripts.environment import Environment
 from scripts.terraform import Terraform
 from tests.inventory import everything
-from tests.terraform.conftest import MODULES, Made
+from tests.terraform.conftest import GIT, MODULES, Made
 
 # what is to be shared between processes cannot be loaded again; all of this file runs in one
 terraform.scope_class_map["session"] = tf.TerraformFixture
@@ -48,6 +49,16 @@ def applied(
     plan = examples_folder / "again.tfplan"
     second.plan(state=Path(runner.state_path), out=plan)
     return Applied(runner, before, after, second.show(plan))
+
+
+def test_the_modules_are_taken_from_a_git_repository(applied: Applied) -> None:
+    """And those that they call, as their neighbours."""
+    if not GIT:
+        pytest.skip("git is not installed: the modules were taken from their folders")
+    manifest = json.loads(Path(applied.runner.work_dir, "modules/modules.json").read_text())
+    sources = {call["Key"]: call["Source"] for call in manifest["Modules"] if call["Key"].count(".") == 1}
+    assert {key.partition(".")[0] for key in sources} == set(MODULES)
+    assert [key for key, source in sources.items() if not source.startswith("git::file://")] == []
 
 
 @pytest.mark.parametrize("module", MODULES)
