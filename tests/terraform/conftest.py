@@ -23,6 +23,8 @@ from scripts.terraform import Terraform
 Json = dict[str, Any]
 # the resources of each run of a `terraform test`
 Made = dict[str, list[Json]]
+# each run of a `terraform test`: its status, and what was said
+Contract = dict[str, tuple[str, list[str]]]
 
 MODULES = sorted(folder.name for folder in (TERRAFORM / "modules").iterdir())
 OFFLINE = """
@@ -97,6 +99,15 @@ def root_made(root: Terraform, package: Path, meanwhile: Executor) -> Future[Mad
 
 
 @pytest.fixture(scope="session")
+def contracts(tmp_path_factory: pytest.TempPathFactory, meanwhile: Executor) -> dict[str, Future[Contract]]:
+    """What each module's own tests have come to."""
+    modules = tmp_path_factory.mktemp("contracts") / "modules"
+    shutil.copytree(TERRAFORM / "modules", modules)
+    variables = dict(environment.local(UNREACHABLE).variables)
+    return {module: meanwhile.submit(tested, modules / module, variables) for module in MODULES}
+
+
+@pytest.fixture(scope="session")
 def examples_folder(tmp_path_factory: pytest.TempPathFactory, package: Path) -> Path:
     """The READMEs' examples, each a module of its own, under one configuration that calls them all.
 
@@ -124,22 +135,42 @@ def examples_folder(tmp_path_factory: pytest.TempPathFactory, package: Path) -> 
 
 def run_tests(folder: Path, variables: Mapping[str, str], package: Path) -> Made:
     """What each run of a folder's tests has applied."""
-    # python-terraform has no `test`
+    code, messages = terraform_test(folder, variables, "-verbose", f"-var=lambda_package_path={package}")
+    assert code == 0, [m for m in messages if m["@level"] == "error"]
+    return {
+        m["@testrun"]: list(resources_of(m["test_state"]["root_module"]))
+        for m in messages
+        if m["type"] == "test_state"
+    }
+
+
+def tested(folder: Path, variables: Mapping[str, str]) -> Contract:
+    """What each run of a module's tests has come to: its status, and what Terraform says of it."""
+    Terraform(folder, variables).init()
+    _, messages = terraform_test(folder, variables)
+    said: dict[str, list[str]] = {}
+    for message in messages:
+        if message["type"] == "diagnostic":
+            said.setdefault(message.get("@testrun", ""), []).append(str(message["diagnostic"]))
+    return {
+        run["run"]: (run["status"], said.get(run["run"], said.get("", [])))
+        for run in (message["test_run"] for message in messages if message["type"] == "test_run")
+        if run["progress"] == "complete"
+    }
+
+
+def terraform_test(folder: Path, variables: Mapping[str, str], *options: str) -> tuple[int, list[Json]]:
+    """The exit code and the messages of `terraform test`, which python-terraform does not have."""
     done = subprocess.run(
-        ["terraform", "test", "-json", "-verbose", f"-var=lambda_package_path={package}"],
+        ["terraform", "test", "-json", *options],
         cwd=folder,
         env=dict(variables),
         capture_output=True,
         text=True,
         check=False,
     )
-    messages = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, [m for m in messages if m["@level"] == "error"] or done.stderr
-    return {
-        m["@testrun"]: list(resources_of(m["test_state"]["root_module"]))
-        for m in messages
-        if m["type"] == "test_state"
-    }
+    assert done.stdout, done.stderr
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def resources_of(module: Json) -> Iterator[Json]:

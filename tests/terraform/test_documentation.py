@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts import environment
-from scripts.environment import TERRAFORM
+from scripts.environment import TERRAFORM, load_hcl
 from scripts.terraform import Terraform
 from tests.terraform.conftest import MODULES
 
@@ -35,6 +35,18 @@ def test_inputs_are_typed_and_null_only_where_that_means_something(folder: Path)
         assert re.search(r"^  type +=", body, re.MULTILINE), f"the type of {name}"
         null_by_default = re.search(r"^  default +?= null$", body, re.MULTILINE) is not None
         assert null_by_default != ("  nullable = false" in re.sub(" +=", " =", body)), name
+
+
+@in_each_folder
+def test_what_is_refused_is_told_what_to_do(folder: Path) -> None:
+    """In whole sentences, of which one begins with a verb."""
+    does = re.compile(r"(^|\. )(Begin|Build|Choose|Correct|Give|Have|Name|Set|Shorten) [^.]", re.MULTILINE)
+    for variable in load_hcl(folder / "variables.tf")["variable"]:
+        for name, body in variable.items():
+            for rule in body.get("validation", []) if isinstance(body, dict) else []:
+                message = rule["error_message"]
+                assert does.search(message), f"{name}: {message}"
+                assert message.endswith("."), f"{name}: {message}"
 
 
 def test_valid_and_locked(root: Terraform) -> None:

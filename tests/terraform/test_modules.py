@@ -13,7 +13,7 @@ from pytest_terraform import terraform, tf
 from scripts.environment import Environment
 from scripts.terraform import Terraform
 from tests.inventory import everything
-from tests.terraform.conftest import GIT, MODULES, Made
+from tests.terraform.conftest import GIT, MODULES, Contract, Made
 
 # what is to be shared between processes cannot be loaded again; all of this file runs in one
 terraform.scope_class_map["session"] = tf.TerraformFixture
@@ -37,9 +37,13 @@ class Applied:
 
 @pytest.fixture(scope="module")
 def applied(
-    examples_folder: Path, root_made: Future[Made], local_aws: Environment, request: pytest.FixtureRequest
+    examples_folder: Path,
+    root_made: Future[Made],
+    contracts: dict[str, Future[Contract]],
+    local_aws: Environment,
+    request: pytest.FixtureRequest,
 ) -> Applied:
-    """Most of this is waiting for queues; root_made, for another file, runs meanwhile."""
+    """Most of this is waiting for queues; root_made and contracts, for other files, run meanwhile."""
     tf.LazyModuleDir.value = str(examples_folder.parent)
     tf.LazyTfBin.value = shutil.which("terraform")  # else a tofu on the PATH would go first
     before = everything(local_aws)
