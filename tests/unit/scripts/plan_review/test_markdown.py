@@ -1,13 +1,9 @@
-import html
 import re
-from collections import Counter
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from scripts.plan_review.differences import Line
 from scripts.plan_review.guard import Finding, Verdict
@@ -15,18 +11,9 @@ from scripts.plan_review.markdown import LEAST, LIMIT, TITLE, fence, header, len
 from scripts.plan_review.plan import Plan
 from scripts.plan_review.rules import Rule
 from scripts.plan_review.summary import by_rule, rows
+from tests.unit.scripts.plan_review.github import GITHUB, shape
 from tests.unit.scripts.plan_review.plans import DOCUMENTS, SECRET, TEXTS
 from tests.unit.scripts.plan_review.test_plan import ADDRESS, change, document
-
-GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-OURS = re.compile(
-    r"<!-- plan-review title=[\w.~%-]* fingerprint=[\w.~%-]* -->\n"
-    r"|<details><summary>[a-z-]+( <code>[^<>\n]*</code>( and [\d,]+ more, all alike)?)?</summary>\n"
-    r"|</details>\n?"
-)
-# what GitHub would make a mention, a reference or a link of
-LINKS = re.compile(r"(?i)(^|\W)@\w|#\d|\bgh-\d|\w+://|\bwww\.|\w@\w")
-
 
 FINDINGS = st.lists(
     st.builds(
@@ -38,21 +25,6 @@ FINDINGS = st.lists(
     max_size=4,
 ).map(tuple)
 VERDICTS = st.builds(Verdict, FINDINGS, FINDINGS, FINDINGS, st.lists(TEXTS, max_size=2).map(tuple))
-
-
-def flat(tokens: list[Token]) -> list[Token]:
-    return [it for token in tokens for it in (token, *(flat(token.children or [])))]
-
-
-def shape(text: str) -> Counter[str]:
-    """How many there are of each kind of token. What stands as text makes no link, and all HTML is ours."""
-    tokens = flat(GITHUB.parse(text))
-    for token in tokens:
-        if token.type == "html_block":
-            assert OURS.fullmatch(token.content), token.content
-        if token.type == "text":
-            assert not LINKS.search(html.unescape(token.content)), token.content
-    return Counter(token.type for token in tokens)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
