@@ -7,7 +7,7 @@ and hold many kinds of change, since to load the provider is most of a plan's ti
 import json
 import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,10 @@ from tests.terraform.conftest import UNREACHABLE
 
 Json = dict[str, Any]
 
+# of a table: a set of blocks
+ATTRIBUTES = [
+    f'  attribute {{\n    name = "{name}"\n    type = "S"\n  }}' for name in ("OrderID", "Customer")
+]
 CONFIGURATIONS = Path(__file__).parent / "configurations"
 
 
@@ -48,6 +52,16 @@ class Workshop:
                 shutil.copy(TERRAFORM / ".terraform.lock.hcl", side)
             Terraform(side, workshop.variables).init()
         return workshop
+
+    def elsewhere(self, folder: Path) -> "Workshop":
+        """The same in another folder."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return replace(self, folder=folder)
+
+    def rewrite(self, file: str, old: str, new: str) -> None:
+        text = (self.folder / file).read_text()
+        assert old in text
+        (self.folder / file).write_text(text.replace(old, new))
 
     @property
     def state(self) -> Path:
@@ -94,7 +108,10 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Json]:
 
 def aws(parent: Path) -> dict[str, Json]:
     workshop = Workshop.of("aws", parent)
-    return {"created": workshop.settle("before"), "aws": workshop.plan("after")}
+    created = workshop.settle("before")
+    again = workshop.elsewhere(parent / "elsewhere" / "aws")
+    again.rewrite("after/harmless.tf", *turned(ATTRIBUTES))
+    return {"created": created, "aws": workshop.plan("after"), "aws again": again.plan("after")}
 
 
 def builtin(parent: Path) -> dict[str, Json]:
@@ -102,7 +119,9 @@ def builtin(parent: Path) -> dict[str, Json]:
     workshop.apply("before")
     nothing = workshop.plan("before")
     leave_one_over(workshop.state, "kept")
-    return {"nothing": nothing, "builtin": workshop.plan("after")}
+    again = workshop.elsewhere(parent / "elsewhere" / "builtin")
+    again.rewrite("after/main.tf", *turned(['"c"', '"a"'], ", "))
+    return {"nothing": nothing, "builtin": workshop.plan("after"), "builtin again": again.plan("after")}
 
 
 def many(parent: Path) -> dict[str, Json]:
@@ -138,6 +157,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((environment.LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+def turned(parts: Sequence[str], between: str = "\n\n") -> tuple[str, str]:
+    """A set as it is written, and in the other order."""
+    return between.join(parts), between.join(reversed(parts))
 
 
 def leave_one_over(state: Path, name: str) -> None:
