@@ -98,6 +98,7 @@ run "this_pool_alone_may_call_the_function" {
       aws_lambda_permission.post_confirmation[0].action == "lambda:InvokeFunction",
       aws_lambda_permission.post_confirmation[0].function_name == "welcome",
       aws_lambda_permission.post_confirmation[0].principal == "cognito-idp.amazonaws.com",
+      aws_lambda_permission.post_confirmation[0].qualifier == null,
       aws_lambda_permission.post_confirmation[0].source_arn == output.user_pool_arn,
     ])
     error_message = "The permission is not for this pool and this function."
@@ -106,6 +107,17 @@ run "this_pool_alone_may_call_the_function" {
   assert {
     condition     = output.post_confirmation_arn == var.post_confirmation_function.arn
     error_message = "The pool does not call the function."
+  }
+}
+
+run "the_permission_is_for_the_alias_that_is_called" {
+  variables {
+    post_confirmation_function = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:welcome:live", name = "welcome" }
+  }
+
+  assert {
+    condition     = aws_lambda_permission.post_confirmation[0].qualifier == "live" && output.post_confirmation_arn == var.post_confirmation_function.arn
+    error_message = "Something else is called, or may be."
   }
 }
 

@@ -26,7 +26,7 @@ mock_provider "aws" {
 }
 
 variables {
-  function      = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:api", name = "api" }
+  function      = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:api:live", name = "api" }
   jwt           = { audience = ["app"], issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_pool" }
   name          = "prod"
   public_routes = ["GET /unsubscribe"]
@@ -65,6 +65,7 @@ run "this_api_alone_calls_the_function" {
       aws_apigatewayv2_integration.this.integration_uri == var.function.arn,
       aws_apigatewayv2_integration.this.payload_format_version == "2.0",
       aws_lambda_permission.this.function_name == "api",
+      aws_lambda_permission.this.qualifier == "live",
       aws_lambda_permission.this.principal == "apigateway.amazonaws.com",
       aws_lambda_permission.this.source_arn == "arn:aws:execute-api:eu-west-1:000000000000:own/$default/*/*",
     ])

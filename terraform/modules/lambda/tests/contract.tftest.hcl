@@ -5,8 +5,13 @@ mock_provider "aws" {
   }
 
   override_resource {
+    target = aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:own:live" }
+  }
+
+  override_resource {
     target = aws_lambda_function.this
-    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:own" }
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:own", version = "7" }
   }
 
   override_resource {
@@ -53,6 +58,11 @@ run "a_function_with_its_role_and_its_log_and_no_trigger" {
   }
 
   assert {
+    condition     = aws_lambda_function.this.publish && aws_lambda_alias.live.function_version == "7" && length(aws_lambda_function.this.environment) == 0
+    error_message = "The alias is not of the version that was published, or each apply would publish one."
+  }
+
+  assert {
     condition = alltrue([
       aws_cloudwatch_log_group.this.name == "/aws/lambda/own",
       aws_cloudwatch_log_group.this.retention_in_days == 30,
@@ -69,6 +79,8 @@ run "a_function_with_its_role_and_its_log_and_no_trigger" {
 
   assert {
     condition = alltrue([
+      output.alias_name == "live",
+      output.arn == "arn:aws:lambda:eu-west-1:000000000000:function:own:live",
       output.failure_queue_arn == null,
       output.failure_queue_url == null,
       output.name == "own",

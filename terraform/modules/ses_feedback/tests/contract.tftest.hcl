@@ -11,7 +11,7 @@ mock_provider "aws" {
 }
 
 variables {
-  function    = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:feedback", name = "feedback" }
+  function    = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:feedback:live", name = "feedback" }
   name_prefix = "prod"
 }
 
@@ -32,6 +32,7 @@ run "bounces_and_complaints_of_a_configuration_set_reach_the_function" {
       aws_sns_topic_subscription.feedback.protocol == "lambda",
       aws_sns_topic_subscription.feedback.endpoint == var.function.arn,
       aws_lambda_permission.feedback.function_name == "feedback",
+      aws_lambda_permission.feedback.qualifier == "live",
       aws_lambda_permission.feedback.principal == "sns.amazonaws.com",
       aws_lambda_permission.feedback.source_arn == aws_sns_topic.events.arn,
     ])
