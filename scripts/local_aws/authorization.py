@@ -1,4 +1,4 @@
-"""Where MiniStack's IAM evaluation of SNS and SQS calls differs from AWS's.
+"""Where MiniStack's IAM evaluation of SNS, SQS and Lambda calls differs from AWS's.
 
 Rules: "Actions, resources, and condition keys for Amazon SNS" (Service Authorization Reference:
 `sns:Protocol`, `sns:Endpoint`) and "AWS global condition context keys" (`aws:PrincipalArn` of a role
@@ -7,8 +7,8 @@ session is the role's ARN). On what the calls without a resource type are author
 on its topic, those on a device's endpoint on its platform application, an SMS on the number itself.
 Publishing to an endpoint is authorized on the endpoint. "AddPermission" (Amazon SQS API Reference): who may
 make a call may make it for a batch; there is no action of that name. "Actions, resources, and condition keys
-for AWS Lambda": each call on an alias is an action of its own, and a function that is called by a version or
-an alias is authorized as that.
+for AWS Lambda": each call on an alias is an action of its own, as are to read a function's concurrency and the
+account's settings, and a function that is called by a version or an alias is authorized as that.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ ON_ALIAS = {
     ("PUT", True): "UpdateAlias",
     ("DELETE", True): "DeleteAlias",
 }
+# by the end of the path
+READS = {"account-settings": "GetAccountSettings", "concurrency": "GetFunctionConcurrency"}
 
 
 def install() -> None:
@@ -44,12 +46,14 @@ def install() -> None:
 
 
 def naming_the_action(original: Callable[..., str]) -> Callable[..., str]:
-    """What a call is authorized as that has no action of its own."""
+    """What a call is authorized as, where MiniStack takes it for another."""
 
     def action(service: str, *args: Any) -> str:
         found = original(service, *args)
         if service == "lambda" and (named := ALIAS.search(args[1])):
             return f"lambda:{ON_ALIAS[args[0], bool(named[1])]}"
+        if service == "lambda" and args[0] == "GET" and (read := READS.get(args[1].rpartition("/")[2])):
+            return f"lambda:{read}"
         return found.removesuffix("Batch") if service == "sqs" and found else found
 
     return action

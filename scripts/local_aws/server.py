@@ -95,9 +95,11 @@ def main() -> None:
         cognito,
         event_source,
         function_environment,
+        function_metrics,
         http_api,
         schedules,
         ses,
+        simulation,
         sns,
         sns_direct,
         terraform_drift,
@@ -111,7 +113,9 @@ def main() -> None:
     http_api.install(url(port))
     event_source.install()
     function_environment.install(limits)
+    function_metrics.install()
     authorization.install()
+    simulation.install()
     terraform_drift.install()
     schedules.install()
     versions.install()

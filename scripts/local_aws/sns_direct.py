@@ -1,8 +1,10 @@
-"""What MiniStack's SNS lacks where it publishes to one person: devices' endpoints, and numbers that are none.
+"""What MiniStack's SNS lacks where it publishes to one person: devices' endpoints, and what holds for SMS.
 
 Rules: "CreatePlatformEndpoint" (same token and attributes: the same endpoint), "Publish" (API reference),
 "Common Amazon SNS mobile push API errors", "Sending platform-specific payloads to mobile devices" (a JSON
-message has a part for each platform), "Publishing SMS messages to a mobile phone" (E.164).
+message has a part for each platform), "Publishing SMS messages to a mobile phone" (E.164);
+"GetSMSAttributes", "SetSMSAttributes" and "GetSMSSandboxAccountStatus" (API reference; this account has left
+the sandbox).
 
 Known from AWS's answers: the words of the refusals, and that an endpoint which is gone is an invalid
 parameter of Publish, while GetEndpointAttributes says NotFound.
@@ -13,6 +15,9 @@ A push message is kept beside the SMS, under the ARN of its endpoint instead of 
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 from ministack.core.responses import new_uuid
 from ministack.services import sns as service
@@ -20,11 +25,52 @@ from ministack.services import sns as service
 from scripts.local_aws.sns import Handler, Json, Response, given_attributes, invalid, result
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+# of the account; until one is set it is not answered
+SMS_ATTRIBUTES: dict[str, str] = {}
 
 
 def install() -> None:
     service._create_platform_endpoint = creating_endpoint(service._create_platform_endpoint)
     service._publish = publishing(service._publish)
+    service.handle_request = knowing_sms(service.handle_request)
+
+
+def knowing_sms(original: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+    """The calls about SMS that MiniStack does not have."""
+    calls: dict[str, Handler] = {
+        "GetSMSAttributes": get_sms_attributes,
+        "GetSMSSandboxAccountStatus": lambda _params: result(
+            "GetSMSSandboxAccountStatus", "<IsInSandbox>false</IsInSandbox>"
+        ),
+        "SetSMSAttributes": set_sms_attributes,
+    }
+
+    async def handle(method: str, path: str, headers: Json, body: bytes, query: Json) -> Response:
+        params = {**query, **parse_qs(body.decode("utf-8", errors="replace"))}
+        call = calls.get(service._p(params, "Action"))
+        return call(params) if call else await original(method, path, headers, body, query)
+
+    return handle
+
+
+def set_sms_attributes(params: Json) -> Response:
+    number = 1
+    while key := service._p(params, f"attributes.entry.{number}.key"):
+        SMS_ATTRIBUTES[key] = service._p(params, f"attributes.entry.{number}.value")
+        number += 1
+    return result("SetSMSAttributes", "")
+
+
+def get_sms_attributes(params: Json) -> Response:
+    wanted: set[str] = set()
+    while name := service._p(params, f"attributes.member.{len(wanted) + 1}"):
+        wanted.add(name)
+    entries = "".join(
+        f"<entry><key>{escape(key)}</key><value>{escape(value)}</value></entry>"
+        for key, value in SMS_ATTRIBUTES.items()
+        if not wanted or key in wanted
+    )
+    return result("GetSMSAttributes", f"<attributes>{entries}</attributes>")
 
 
 def creating_endpoint(original: Handler) -> Handler:

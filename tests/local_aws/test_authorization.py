@@ -171,3 +171,20 @@ def test_requests_with_a_wrong_signature_are_refused(aws: Aws) -> None:
     role.sns.list_topics()
     with refused("SignatureDoesNotMatch"):
         replace(role, secret="not the secret").sns.list_topics()
+
+
+@pytest.mark.parametrize("action", ["GetFunctionConcurrency", "GetAlias", "GetAccountSettings"])
+def test_each_thing_that_can_be_read_of_functions_has_its_own_permission(aws: Aws, action: str) -> None:
+    function = aws.function("def handler(event, context):\n    return event\n")
+    aws.functions.create_alias(FunctionName=function, Name="live", FunctionVersion="$LATEST")
+    role = aws.role([{"Effect": "Allow", "Action": f"lambda:{action}", "Resource": "*"}])
+    functions = aws.as_role(role).functions
+    calls: dict[str, Any] = {
+        "GetFunctionConcurrency": lambda: functions.get_function_concurrency(FunctionName=function),
+        "GetAlias": lambda: functions.get_alias(FunctionName=function, Name="live"),
+        "GetAccountSettings": functions.get_account_settings,
+    }
+    calls.pop(action)()
+    for call in calls.values():
+        with refused("AccessDeniedException"):
+            call()

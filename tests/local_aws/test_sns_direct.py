@@ -129,3 +129,13 @@ def test_texts_can_be_allowed_without_any_topic_or_endpoint(aws: Aws, applicatio
         sns.publish(TopicArn=topic, Message="hello")
     with refused("AuthorizationError"):
         sns.publish(TargetArn=create(aws, application), Message="hello")
+
+
+def test_what_is_set_for_sms_is_answered_and_nothing_else(aws: Aws) -> None:
+    assert aws.sns.get_sms_attributes()["attributes"] == {}
+    aws.sns.set_sms_attributes(attributes={"MonthlySpendLimit": "20", "DefaultSMSType": "Transactional"})
+    assert aws.sns.get_sms_attributes(attributes=["MonthlySpendLimit"])["attributes"] == {
+        "MonthlySpendLimit": "20"
+    }
+    assert len(aws.sns.get_sms_attributes()["attributes"]) == 2
+    assert aws.sns.get_sms_sandbox_account_status()["IsInSandbox"] is False
