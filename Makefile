@@ -17,6 +17,11 @@ export NOTIFY_NOT_BEFORE := $(value NOT_BEFORE)
 export NOTIFY_EXPIRES_AT := $(value EXPIRES_AT)
 export NOTIFY_CANCEL := $(value CANCEL)
 export PREVIEW_CATALOGUE := $(value CATALOGUE)
+# every shell has a USER of its own: only one that was given to make is meant
+ifeq ($(origin USER),command line)
+unexport USER
+export DOCTOR_USER := $(value USER)
+endif
 
 VENV := .venv
 READY := $(VENV)/.ready
@@ -33,7 +38,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
   { echo "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deploy plan outputs destroy package notify preview attach-trigger detach-trigger \
+.PHONY: help demo deploy plan outputs destroy package doctor notify preview attach-trigger detach-trigger \
         local-up local-status local-down \
         test test-unit test-terraform test-integration lint test-lint hooks fmt docs lock clean
 
@@ -62,6 +67,9 @@ outputs: $(READY) ## Print the outputs of ENV as JSON
 
 destroy: $(READY) ## Destroy ENV: plan, ask, apply
 	@$(RUN) scripts.stack destroy
+
+doctor: $(READY) ## Say what is broken in ENV and what to do; USER=ada why they were not welcomed; ARGS=--json
+	@$(RUN) scripts.doctor $(ARGS)
 
 package: $(READY) ## Build build/lambda.zip as ENV wants it
 	@$(RUN) scripts.stack package

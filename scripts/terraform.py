@@ -114,9 +114,10 @@ class Terraform:
         found = json.loads(self._captured("output", json=IsFlagged))
         return {name: output["value"] for name, output in found.items()}
 
-    def show(self, plan: Path) -> dict[str, Any]:
-        """A saved plan in Terraform's JSON plan representation."""
-        shown: dict[str, Any] = json.loads(self._captured("show", str(plan), json=IsFlagged))
+    def show(self, plan: Path | None = None) -> dict[str, Any]:
+        """A saved plan, or else the state, in Terraform's "JSON Output Format"."""
+        what = [str(plan)] if plan else []
+        shown: dict[str, Any] = json.loads(self._captured("show", *what, json=IsFlagged))
         return shown
 
     def resources(self) -> list[str]:

@@ -74,6 +74,11 @@ output "refused_queue_url" {
   value       = module.queues.refused_queue_url
 }
 
+output "ses_identity_arn" {
+  description = "ARN of the SES identity that mails go out from; null where there is none."
+  value       = try(var.ses_identity.arn, null)
+}
+
 output "signing_key_arn" {
   description = "ARN of the KMS key that signs links to unsubscribe."
   value       = module.signing_key.key_arn

@@ -152,3 +152,20 @@ def test_nothing_that_is_typed_is_run(venv: Path, tmp_path: Path) -> None:
         made = make(target, f"VENV={venv}", *(f"{n}=$(shell touch {tmp_path}/run)" for n in HANDED_ON))
         assert made.returncode == 0
     assert not (tmp_path / "run").exists()
+
+
+def test_the_person_whom_the_doctor_is_asked_about_is_given_to_make(venv: Path, tmp_path: Path) -> None:
+    done = make("doctor", f"VENV={venv}", f"USER={TYPED}", "ARGS=--json --strict")
+    assert done.returncode == 0, done.stderr
+    arguments, environment = json.loads(done.stdout)
+    assert arguments == ["-m", "scripts.doctor", "--json", "--strict"]
+    assert environment["DOCTOR_USER"] == TYPED
+    assert make("doctor", f"VENV={venv}", f"USER=$(shell touch {tmp_path}/run)").returncode == 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_whoever_runs_the_doctor_is_not_taken_for_the_person(venv: Path) -> None:
+    done = make("doctor", f"VENV={venv}", USER="operator")
+    _arguments, environment = json.loads(done.stdout)
+    assert "DOCTOR_USER" not in environment
+    assert environment["USER"] == "operator"

@@ -1,0 +1,1 @@
+"""The checks: a module for each subject, each with a function `(Context) -> Iterable[Finding]`."""
