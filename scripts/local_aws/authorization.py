@@ -7,8 +7,8 @@ session is the role's ARN). On what the calls without a resource type are author
 on its topic, those on a device's endpoint on its platform application, an SMS on the number itself.
 Publishing to an endpoint is authorized on the endpoint. "AddPermission" (Amazon SQS API Reference): who may
 make a call may make it for a batch; there is no action of that name. "Actions, resources, and condition keys
-for AWS Lambda": each call on an alias is an action of its own, as are to read a function's concurrency and the
-account's settings, and a function that is called by a version or an alias is authorized as that.
+for AWS Lambda": each call on an alias is an action of its own, as is reading a function's concurrency and the
+account's settings; and a function that is called by a version or an alias is authorized as that.
 """
 
 from __future__ import annotations
