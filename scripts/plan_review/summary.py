@@ -128,7 +128,7 @@ def _phrases(plan: Plan, change: Change) -> Iterator[Phrase]:
 
 def _has_drifted(plan: Plan, change: Change) -> bool:
     """Whether it tells something. Providers write null where they read what is empty, and the reverse."""
-    return change.after is None or any(line.sign != "#" for line in lines(plan, change))
+    return any(line.sign != "#" for line in lines(plan, change))
 
 
 def _drift(plan: Plan, change: Change) -> Phrase:

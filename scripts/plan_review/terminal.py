@@ -26,8 +26,8 @@ def show(console: Console, plan: Plan, verdict: Verdict, fingerprint: str) -> No
     for line in (*_rows(plan), *_lines(plan, verdict)):
         # a terminal breaks a line where it ends, so that an address can be copied
         console.print(line, soft_wrap=True)
-    console.print(Text(f"{headline(plan)}.".capitalize(), "bold"))
-    console.print(Text(f"Fingerprint {visible(fingerprint)}"))
+    console.print(Text(f"{headline(plan)}.".capitalize(), "bold"), soft_wrap=True)
+    console.print(Text(f"Fingerprint {visible(fingerprint)}"), soft_wrap=True)
 
 
 def _rows(plan: Plan) -> Iterator[Text]:

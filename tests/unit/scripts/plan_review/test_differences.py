@@ -49,6 +49,7 @@ def policy(*statements: Any, **more: Any) -> str:
         ([1, 2, 3], [3, 1, 4], ["- x: 2", "+ x: 4"]),
         ([1, 2], [2, 1], ["! x: [1, 2] → [2, 1]"]),
         ([1, 1], [1], ["- x: 1"]),
+        ([1], [1, 1], ["+ x: 1"]),
         ([Sensitive("a"), Sensitive("b")], [Sensitive("b")], ["- x: (sensitive)"]),
         ({"a": None}, {}, ['! x: {"a": null} → {}']),
         ("one\ntwo\n", "one\n2\n", ["! x:", "#   line 1", "    one", "-   two", "+   2"]),

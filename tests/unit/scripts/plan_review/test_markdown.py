@@ -145,12 +145,42 @@ def test_what_has_no_room_is_cut_and_said_and_what_cannot_be_undone_is_kept(limi
     assert text.count("| **destroy** |") == 20
     assert text.count("| **replace** |") == 3
     assert text.count("forces the replacement: text") == 3
+    # rows leave room for what there is to say of some
+    assert "<summary>update" in text or limit == LEAST
     rows_cut = 3_523 - text.count("` | ")
     details_cut = 3_523 - text.count("<details>")
     assert (
         f"> **Cut** to fit into {limit:,} characters: {rows_cut:,} of 3,523 rows, "
         f"{details_cut:,} of 3,523 lists of attributes are not shown."
     ) in text
+
+
+@pytest.mark.parametrize("letter", ["x", "🦊"])
+def test_a_review_is_within_the_limit_however_its_characters_are_counted(letter: str) -> None:
+    changes = [
+        change(
+            "update",
+            before={"name": letter},
+            after={"name": f"{letter * 200}{n}"},
+            entry={"address": f"some.thing[{n}]"},
+        )
+        for n in range(500)
+    ]
+    text = markdown(Plan.of(document(*changes)), title="prod")
+    assert "**Cut**" in text
+    assert LIMIT - 1_000 < len(text.encode("utf-16-le")) / 2 <= LIMIT
+
+
+def test_what_the_guard_names_is_kept_before_what_it_does_not() -> None:
+    plan = Plan.of(document(*many("update", number=500, **LONG)))
+    rule = Rule("some-rule", "Says.", "Do.", ())
+    for verdict in (
+        Verdict(stops=(Finding(rule, "some.update[499]"),)),
+        Verdict(overridden=(Finding(rule, "some.update[499]"),)),
+    ):
+        text = markdown(plan, title="prod", verdict=verdict, limit=LEAST)
+        assert "<summary>update <code>some.update[499]</code></summary>" in text
+        assert "<code>some.update[498]</code>" not in text
 
 
 def test_what_happens_to_many_alike_is_told_once_with_all_their_addresses() -> None:
@@ -164,10 +194,12 @@ def test_what_happens_to_many_alike_is_told_once_with_all_their_addresses() -> N
 
 
 def test_details_of_one_resource_leave_room_for_others_and_say_what_is_cut() -> None:
-    values = {"before": {f"name{n}": "x" * 90 for n in range(2_000)}, "after": {}}
-    text = markdown(Plan.of(document(change("update", **values))), title="prod")
-    assert length(text) < 10_000
-    assert "# … and more, which is cut here\n```" in text
+    for long in ("x", "x" * 90):
+        values = {"before": {f"name{n}": long for n in range(2_000)}, "after": {}}
+        text = markdown(Plan.of(document(change("update", **values))), title="prod")
+        assert length(text) < 10_000
+        assert text.count("\n- name") <= 150
+        assert "# … and more, which is cut here\n```" in text
 
 
 def test_a_rule_with_many_findings_leaves_room_for_others_and_says_how_many_there_are() -> None:
