@@ -20,7 +20,7 @@ BESIDE, ALONE = 100, 300
 # the lines of a text that are shown
 LINES = 60
 # the names that one line lists; the values of a statement's part that are shown though they stay
-NAMES, CONTEXT = 40, 3
+NAMES, CONTEXT = 6, 3
 # the comparisons of an element with another that a list is worth
 COMPARISONS = 10_000
 # two objects that have a smaller share of what they say in common are not one that was changed

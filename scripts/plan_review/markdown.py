@@ -15,7 +15,7 @@ from urllib.parse import quote
 from scripts.plan_review.differences import Line, compare, forcing, lines, path
 from scripts.plan_review.guard import Finding, Verdict
 from scripts.plan_review.plan import Action, Change, Check, Plan
-from scripts.plan_review.summary import DRIFT, Code, Row, by_rule, headline, rows
+from scripts.plan_review.summary import DRIFT, Code, Row, by_rule, headline, rows, telling
 from scripts.plan_review.values import visible
 
 # what GitHub takes for a comment; it counts characters, and here an astral one counts for two, as in UTF-16
@@ -43,19 +43,21 @@ ABOVE = {
     "`rule=address`.\n>",
     OVERRIDDEN: "> [!WARNING]\n> **Overridden:** this would stop the plan, and was allowed by name.\n>",
     CHECKS: "> [!WARNING]\n> **Checks that do not hold:**\n>",
+    ROWS: "| Action | Resource | |\n|---|---|---|",
     NOT_JUDGED: "> [!NOTE]\n> **Not judged**, because it is new and known after apply only:\n>",
     UNUSED: "> [!NOTE]\n> **Allowed by name, and not needed:**\n>",
-    ROWS: "| Action | Resource | |\n|---|---|---|",
 }
 # what is kept first if not all has room: the lower. What the guard names is as if it were replaced.
 LOUD = (Action.DESTROY, Action.REPLACE, Action.FORGET)
-ROW_RANKS: dict[str, int] = {**dict.fromkeys(LOUD, 2), Action.CREATE: 5, Action.READ: 5}
+ROW_RANKS: dict[str, int] = {**dict.fromkeys(LOUD, 2), Action.CREATE: 4, Action.READ: 4}
+ROW_RANK, NAMED_RANK, OUTPUTS_RANK = 3, 5, 8
 DETAIL_RANKS: dict[str, int] = {
-    Action.REPLACE: 3,
+    Action.REPLACE: 5,
     Action.DESTROY: 6,
     Action.UPDATE: 7,
     DRIFT: 8,
     Action.CREATE: 9,
+    Action.READ: 9,
 }
 # the share of the room that rows may take
 ROWS_SHARE = 2 / 3
@@ -163,7 +165,7 @@ def _parts(plan: Plan, verdict: Verdict) -> Iterator[Part]:
     yield from (Part(NOT_JUDGED, 1, text) for text in _findings(verdict.not_judged))
     yield from (Part(UNUSED, 1, f"> - {code(name)}") for name in verdict.unused)
     found = rows(plan)
-    yield from (Part(ROWS, ROW_RANKS.get(row.action, 4), _row(row)) for row in found)
+    yield from (Part(ROWS, ROW_RANKS.get(row.action, ROW_RANK), _row(row)) for row in found)
     yield from _lists(plan, found, {finding.address for finding in (*verdict.stops, *verdict.overridden)})
     outputs = [
         line
@@ -172,7 +174,7 @@ def _parts(plan: Plan, verdict: Verdict) -> Iterator[Part]:
         for line in compare(path("", output.name), output.old, output.new)
     ]
     if outputs:
-        yield Part(DETAILS, 8, _folded("outputs", _limited(outputs)))
+        yield Part(DETAILS, OUTPUTS_RANK, _folded("outputs", _limited(outputs)))
 
 
 def _lists(plan: Plan, found: Sequence[Row], named: Set[str]) -> Iterator[Part]:
@@ -187,7 +189,7 @@ def _lists(plan: Plan, found: Sequence[Row], named: Set[str]) -> Iterator[Part]:
         if others:
             what += f" and {len(others):,} more, all alike"
             others = [Line("#", "the same happens to"), *_limited(others), Line("#", "and to each of them:")]
-        rank = 3 if named & {*addresses} else DETAIL_RANKS[action]
+        rank = NAMED_RANK if named & {*addresses} else DETAIL_RANKS[action]
         yield Part(DETAILS, rank, _folded(what, [*others, *said]))
 
 
@@ -229,7 +231,8 @@ def _findings(findings: Sequence[Finding], *, advise: bool = False) -> Iterator[
         advice = f" {sentence(rule.do)}" if advise else ""
         said = f"> - **{prose(rule.name)}**: {sentence(rule.says)}{advice}"
         for number, finding in enumerate(some):
-            line = f"\n>   - {code(finding.address)}{': ' * bool(finding.details)}{_codes(finding.details)}"
+            details = telling(finding)
+            line = f"\n>   - {code(finding.address)}{': ' * bool(details)}{_codes(details)}"
             if length(said) + length(line) > RULE_LENGTH:
                 said += f"\n>   - and {len(some) - number:,} more"
                 break

@@ -102,6 +102,11 @@ def by_rule(findings: Sequence[Finding]) -> list[tuple[Rule, list[Finding]]]:
     return [(some[0].rule, some) for some in found.values()]
 
 
+def telling(finding: Finding) -> list[str]:
+    """The details of a finding that say more than what becomes of the resource."""
+    return [detail for detail in finding.details if detail not in set(Action)]
+
+
 def _note(plan: Plan, change: Change) -> Phrase:
     return _joined("; ", _phrases(plan, change))
 

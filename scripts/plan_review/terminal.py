@@ -7,7 +7,7 @@ from rich.text import Text
 
 from scripts.plan_review.guard import Finding, Verdict
 from scripts.plan_review.plan import Action, Plan
-from scripts.plan_review.summary import DRIFT, by_rule, headline, rows
+from scripts.plan_review.summary import DRIFT, by_rule, headline, rows, telling
 from scripts.plan_review.values import visible
 
 STYLES: dict[str, str] = {
@@ -59,7 +59,7 @@ def _findings(what: str, style: str, findings: Sequence[Finding], *, advise: boo
         advice = f" {_said(rule.do)}" if advise else ""
         yield Text.assemble((f"{what}: {visible(rule.name)}", style), f"  {_said(rule.says)}{advice}")
         for finding in some:
-            details = "".join(f"\n    {visible(detail)}" for detail in finding.details)
+            details = "".join(f"\n    {visible(detail)}" for detail in telling(finding))
             yield Text(f"  {visible(finding.override)}{details}")
 
 

@@ -210,6 +210,21 @@ def test_a_rule_with_many_findings_leaves_room_for_others_and_says_how_many_ther
     assert [int(n) for n in re.findall(r"and (\d+) more", text)] == more
 
 
+def test_of_a_finding_what_the_row_says_too_is_left_out() -> None:
+    rule = Rule("some-rule", "Says.", "Do `this`.", ())
+    stops = (Finding(rule, "some.thing", ("destroy",)), Finding(rule, "some.other", ("replace", "a: b → c")))
+    text = markdown(Plan(), title="prod", verdict=Verdict(stops=stops))
+    assert "> - **some-rule**: Says. Do `this`.\n>   - `some.thing`\n>   - `some.other`: `a: b → c`\n" in text
+
+
+def test_every_row_is_there_before_what_happens_to_attributes() -> None:
+    replaced = many("delete", "create", number=300, **LONG, replace_paths=[["text"]])
+    text = markdown(Plan.of(document(*replaced, *many("create", number=100))), title="prod")
+    assert text.count("\n| create |") == 100
+    assert "> **Cut** to fit into 65,536 characters: " in text
+    assert " rows" not in text.split("**Cut**")[1].splitlines()[0]
+
+
 def test_a_title_that_is_too_long_is_refused() -> None:
     with pytest.raises(ValueError, match="100 characters"):
         markdown(Plan(), title="x" * (TITLE + 1))
