@@ -103,8 +103,7 @@ def contracts(tmp_path_factory: pytest.TempPathFactory, meanwhile: Executor) -> 
     """What each module's own tests have come to."""
     modules = tmp_path_factory.mktemp("contracts") / "modules"
     shutil.copytree(TERRAFORM / "modules", modules)
-    variables = dict(environment.local(UNREACHABLE).variables)
-    return {module: meanwhile.submit(tested, modules / module, variables) for module in MODULES}
+    return {module: meanwhile.submit(tested, modules / module) for module in MODULES}
 
 
 @pytest.fixture(scope="session")
@@ -144,10 +143,21 @@ def run_tests(folder: Path, variables: Mapping[str, str], package: Path) -> Made
     }
 
 
-def tested(folder: Path, variables: Mapping[str, str]) -> Contract:
-    """What each run of a module's tests has come to: its status, and what Terraform says of it."""
-    Terraform(folder, variables).init()
-    _, messages = terraform_test(folder, variables)
+def tested(module: Path) -> Contract:
+    """What each run of a module's tests has come to."""
+    variables = environment.local(UNREACHABLE).variables
+    inputs = module.parent.with_name("inputs") / module.name
+    for file in ("variables.tf", "tests/inputs.tftest.hcl"):
+        (inputs / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(module / file, inputs / file)
+    Terraform(module, variables).init()
+    made = outcomes(module, variables, "-filter=tests/contract.tftest.hcl")
+    return made | outcomes(inputs, variables)
+
+
+def outcomes(folder: Path, variables: Mapping[str, str], *options: str) -> Contract:
+    """The status of each run of a `terraform test`, and what is said of it."""
+    _, messages = terraform_test(folder, variables, *options)
     said: dict[str, list[str]] = {}
     for message in messages:
         if message["type"] == "diagnostic":

@@ -13,8 +13,8 @@ RUN = re.compile(r'^run "(\w+)" \{$(.*?)^\}$', re.MULTILINE | re.DOTALL)
 
 def runs(module: str) -> list[tuple[str, str]]:
     """The runs of a module's tests: name and body."""
-    text = (TERRAFORM / "modules" / module / "tests" / "contract.tftest.hcl").read_text()
-    return [(name, body) for name, body in RUN.findall(text)]
+    files = (TERRAFORM / "modules" / module / "tests").glob("*.tftest.hcl")
+    return [run for file in sorted(files) for run in RUN.findall(file.read_text())]
 
 
 @pytest.mark.parametrize(

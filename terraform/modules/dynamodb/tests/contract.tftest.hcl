@@ -93,14 +93,3 @@ run "a_key_of_ones_own_and_no_protection" {
     error_message = "A table is protected, or encrypted with another key."
   }
 }
-
-run "refused" {
-  command = plan
-
-  variables {
-    kms_key_arn = "alias/own"
-    name_prefix = "a prefix"
-  }
-
-  expect_failures = [var.kms_key_arn, var.name_prefix]
-}

@@ -78,15 +78,3 @@ run "a_set_that_there_is_already_gets_a_destination" {
     error_message = "The topic is encrypted with another key."
   }
 }
-
-run "refused" {
-  command = plan
-
-  variables {
-    configuration_set_arn = "theirs"
-    kms_key_arn           = "alias/own"
-    name_prefix           = "a prefix"
-  }
-
-  expect_failures = [var.configuration_set_arn, var.kms_key_arn, var.name_prefix]
-}

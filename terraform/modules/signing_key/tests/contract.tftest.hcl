@@ -62,27 +62,3 @@ run "it_can_be_gone_sooner" {
     error_message = "It can be had back for another time."
   }
 }
-
-run "refused" {
-  command = plan
-
-  variables {
-    deletion_window_days = 6
-    signer_arns          = []
-    verifier_arns        = ["arn:aws:iam::000000000000:user/somebody"]
-  }
-
-  expect_failures = [var.deletion_window_days, var.signer_arns, var.verifier_arns]
-}
-
-run "refused_too" {
-  command = plan
-
-  variables {
-    deletion_window_days = 31
-    signer_arns          = ["*"]
-    verifier_arns        = []
-  }
-
-  expect_failures = [var.deletion_window_days, var.signer_arns, var.verifier_arns]
-}

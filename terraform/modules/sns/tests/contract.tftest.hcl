@@ -49,25 +49,3 @@ run "a_key_of_ones_own" {
     error_message = "The topic is encrypted with another key."
   }
 }
-
-run "refused" {
-  command = plan
-
-  variables {
-    kms_key_arn    = "alias/own"
-    name_prefix    = "a prefix"
-    publisher_arns = []
-  }
-
-  expect_failures = [var.kms_key_arn, var.name_prefix, var.publisher_arns]
-}
-
-run "a_publisher_that_is_no_role_is_refused" {
-  command = plan
-
-  variables {
-    publisher_arns = ["arn:aws:iam::000000000000:user/somebody"]
-  }
-
-  expect_failures = [var.publisher_arns]
-}
