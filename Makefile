@@ -26,6 +26,7 @@ endif
 VENV := .venv
 READY := $(VENV)/.ready
 LINT_READY := $(VENV)/lint/.ready
+LOCALSTACK_READY := $(VENV)/localstack/.ready
 RUN := $(VENV)/bin/python -m
 # a CLI configuration that is named and missing would be a warning in front of everything
 TERRAFORM := TF_CLI_CONFIG_FILE= CHECKPOINT_DISABLE=1 terraform
@@ -40,7 +41,8 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
 .DEFAULT_GOAL := help
 .PHONY: help demo deploy plan outputs destroy package doctor notify preview attach-trigger detach-trigger \
         local-up local-status local-down \
-        test test-unit test-terraform test-integration lint test-lint hooks fmt docs lock clean
+        test test-unit test-terraform test-integration test-localstack \
+        lint test-lint hooks fmt docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +54,10 @@ $(READY): scripts/requirements.txt scripts/setup.sh
 
 $(LINT_READY): $(READY) scripts/lint-requirements.txt
 	@sh scripts/setup.sh $(VENV)/bin/python $(@D) scripts/lint-requirements.txt $(VENV)/bin/uv
+
+$(LOCALSTACK_READY): $(READY) scripts/localstack/requirements.txt
+	@python="$$(sh scripts/localstack/python.sh $(VENV)/bin/uv)" && \
+	  sh scripts/setup.sh "$$python" $(@D) scripts/localstack/requirements.txt $(VENV)/bin/uv
 
 demo: $(READY) ## Deploy to a local AWS and watch a person register
 	@$(RUN) scripts.demo
@@ -110,6 +116,9 @@ test-terraform: $(READY) ## Tests of the Terraform modules against a local AWS, 
 test-integration: $(READY) ## Deploy and drive the flow; AWS_ENDPOINT_URL=… for another emulator
 	@$(RUN) pytest $(SIDE_BY_SIDE) tests/integration $(TESTS)
 
+test-localstack: $(if $(AWS_ENDPOINT_URL),$(READY),$(LOCALSTACK_READY)) ## Modules and channels on LocalStack: its core, or AWS_ENDPOINT_URL=…
+	@$(RUN) pytest -v tests/localstack $(TESTS)
+
 lint: $(LINT_READY) ## Check what is written: all of it, or CHECKS="ruff mypy …"
 	@$(RUN) scripts.lint $(CHECKS)
 
@@ -133,6 +142,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.
 lock: $(READY) ## Pin and hash anew what is installed
 	@$(UV_COMPILE) --upgrade --group dev --output-file scripts/requirements.txt pyproject.toml
 	@$(UV_COMPILE) --upgrade --group lint --output-file scripts/lint-requirements.txt pyproject.toml
+	@$(UV_COMPILE) --upgrade --group localstack --output-file scripts/localstack/requirements.txt pyproject.toml
 	@$(UV_COMPILE) --upgrade --output-file lambda/requirements.txt lambda/requirements.in
 
 clean: ## Stop the local AWS and remove what was built; .venv stays

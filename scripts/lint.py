@@ -32,7 +32,7 @@ TOOLS = BIN.parent / "lint" / "bin"
 REQUIREMENTS = ("lambda/requirements.txt", "scripts/requirements.txt")
 # check-jsonschema's own copies of the schemas → the files that they are for
 SCHEMAS = {
-    "vendor.compose-spec": "scripts/**/compose.yaml",
+    "vendor.compose-spec": "scripts/**/*compose.yaml",
     "vendor.dependabot": ".github/dependabot.y*ml",
     "vendor.github-actions": ".github/actions/*/action.y*ml",
     "vendor.github-workflows": ".github/workflows/*.y*ml",
