@@ -7,7 +7,7 @@ TESTS ?=
 export ENV LOCAL_AWS_PORT YES DRY_RUN REPLACE
 
 # These are handed on as they were typed: make would expand their dollars, and run what is in $(shell …).
-unexport TO EVERYONE CATEGORY DATA ID NOT_BEFORE EXPIRES_AT CANCEL CATALOGUE
+unexport TO EVERYONE CATEGORY DATA ID NOT_BEFORE EXPIRES_AT CANCEL CATALOGUE PACKAGE
 export NOTIFY_USER := $(value TO)
 export NOTIFY_EVERYONE := $(value EVERYONE)
 export NOTIFY_CATEGORY := $(value CATEGORY)
@@ -17,6 +17,7 @@ export NOTIFY_NOT_BEFORE := $(value NOT_BEFORE)
 export NOTIFY_EXPIRES_AT := $(value EXPIRES_AT)
 export NOTIFY_CANCEL := $(value CANCEL)
 export PREVIEW_CATALOGUE := $(value CATALOGUE)
+export ROLLBACK_PACKAGE := $(value PACKAGE)
 # every shell has a USER of its own: only one that was given to make is meant
 ifeq ($(origin USER),command line)
 unexport USER
@@ -39,7 +40,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
   { echo "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deploy plan outputs destroy package doctor notify preview attach-trigger detach-trigger \
+.PHONY: help demo deploy rollback plan outputs destroy package doctor notify preview attach-trigger detach-trigger \
         local-up local-status local-down \
         test test-unit test-terraform test-integration test-localstack \
         lint test-lint hooks fmt docs lock clean
@@ -67,6 +68,9 @@ plan: $(READY) ## Show what a deploy of ENV would change
 
 deploy: $(READY) ## Deploy ENV: package, plan, ask, apply
 	@$(RUN) scripts.stack deploy
+
+rollback: $(READY) ## Run the package that was deployed before in ENV, or PACKAGE=… of an older deploy
+	@$(RUN) scripts.rollback
 
 outputs: $(READY) ## Print the outputs of ENV as JSON
 	@$(RUN) scripts.stack outputs

@@ -304,8 +304,10 @@ class Deployment:
         name, alias = self.live(handler).values()
 
         def put(wanted: Mapping[str, str], code: bytes | None) -> None:
-            functions.update_function_configuration(FunctionName=name, Environment={"Variables": wanted})
-            functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+            if variables:
+                environment = {"Variables": wanted}
+                functions.update_function_configuration(FunctionName=name, Environment=environment)
+                functions.get_waiter("function_updated_v2").wait(FunctionName=name)
             if code:
                 functions.update_function_code(FunctionName=name, ZipFile=code)
                 functions.get_waiter("function_updated_v2").wait(FunctionName=name)

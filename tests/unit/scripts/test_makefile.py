@@ -15,7 +15,8 @@ PHONY = sorted(
     set(re.findall(r"^\.PHONY:((?:.*\\\n)*.*)", MAKEFILE, re.MULTILINE)[0].replace("\\", "").split())
 )
 ISSUED = {  # what people are told to type
-    *("demo", "deploy", "plan", "outputs", "destroy", "package", "preview", "lint", "hooks", "fmt", "clean"),
+    *("demo", "deploy", "rollback", "plan", "outputs", "destroy", "package", "preview"),
+    *("lint", "hooks", "fmt", "clean"),
     *("test", "test-unit", "test-terraform", "test-integration", "local-up", "local-status", "local-down"),
 }
 
@@ -32,6 +33,7 @@ HANDED_ON = {
     "EXPIRES_AT": "NOTIFY_EXPIRES_AT",
     "CANCEL": "NOTIFY_CANCEL",
     "CATALOGUE": "PREVIEW_CATALOGUE",
+    "PACKAGE": "ROLLBACK_PACKAGE",
 }
 
 
