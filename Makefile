@@ -91,10 +91,10 @@ notify: $(READY) ## Send a notification: TO=ada CATEGORY=orders DATA='{"order":"
 	@$(RUN) scripts.notify $(ARGS)
 
 attach-trigger: $(READY) ## Let an existing user pool call this system: DRY_RUN=1 only shows it
-	@$(RUN) scripts.trigger attach
+	@$(RUN) scripts.trigger attach $(ARGS)
 
 detach-trigger: $(READY) ## Let that pool call what it called before
-	@$(RUN) scripts.trigger detach
+	@$(RUN) scripts.trigger detach $(ARGS)
 
 local-up: $(READY) ## Start the local AWS in the background
 	@$(RUN) scripts.local_aws up

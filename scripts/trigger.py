@@ -73,6 +73,11 @@ class Before:
         self.s3.delete_object(Bucket=self.bucket, Key=self.key)
 
 
+ignore_option = click.option(
+    "--ignore", "ignored", multiple=True, help="A setting that boto3 does not know and that may be reset."
+)
+
+
 @click.group()
 def main() -> None:
     """Give an existing user pool the post-confirmation trigger, or take it back."""
@@ -83,13 +88,14 @@ def main() -> None:
 @click.option(
     "--replace", is_flag=True, envvar="REPLACE", help="Also where the pool calls another function now."
 )
+@ignore_option
 @dry_run_option
 @yes_option
 @plainly
-def attach(name: str, replace: bool, dry_run: bool, yes: bool) -> None:
+def attach(name: str, replace: bool, ignored: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     """Let the pool call this system when a person has confirmed. All else of the pool stays as it is."""
     environment, outputs = deployed(name)
-    pool = UserPool(environment.client("cognito-idp"), outputs["user_pool_id"])
+    pool = UserPool(environment.client("cognito-idp"), outputs["user_pool_id"], ignored)
     function: str = outputs["post_confirmation_arn"]
     before = pool.read()
     if before.function == function:
@@ -122,13 +128,14 @@ def attach(name: str, replace: bool, dry_run: bool, yes: bool) -> None:
 
 @main.command()
 @env_option
+@ignore_option
 @dry_run_option
 @yes_option
 @plainly
-def detach(name: str, dry_run: bool, yes: bool) -> None:
+def detach(name: str, ignored: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     """Let the pool call what it called before, or nothing. All else of the pool stays as it is."""
     environment, outputs = deployed(name)
-    pool = UserPool(environment.client("cognito-idp"), outputs["user_pool_id"])
+    pool = UserPool(environment.client("cognito-idp"), outputs["user_pool_id"], ignored)
     before = pool.read()
     if not same_function(before.function, outputs["post_confirmation_arn"]):
         click.echo(

@@ -6,7 +6,7 @@ the service: a new one is carried over, and one that this SDK does not know is a
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,10 +82,14 @@ class Settings:
 
 @dataclass
 class UserPool:
-    """A pool by its id. cognito: a boto3 client of cognito-idp."""
+    """A pool by its id.
+
+    cognito: a boto3 client of cognito-idp. ignored: settings that may be reset, should the SDK not know them.
+    """
 
     cognito: Any
     pool_id: str
+    ignored: Collection[str] = ()
     _told: Json = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -102,10 +106,11 @@ class UserPool:
             botocore.exceptions.ClientError: there is no such pool, or it may not be read.
         """
         pool = self.cognito.describe_user_pool(UserPoolId=self.pool_id)["UserPool"]
-        if unknown := sorted(set(_unknown(self._told["UserPool"], self._fields))):
+        if unknown := sorted({*_unknown(self._told["UserPool"], self._fields)} - {*self.ignored}):
             raise click.ClickException(
                 f"The pool {self.pool_id} has settings that this version of boto3 does not know "
-                f"({', '.join(unknown)}); changing the trigger would reset them. Update boto3 (make lock)."
+                f"({', '.join(unknown)}); to change the trigger would reset them. Update boto3 (make lock), "
+                "or if they may be reset, name each with --ignore."
             )
         mfa = self.cognito.get_user_pool_mfa_config(UserPoolId=self.pool_id)
         return Settings(pool, {name: value for name, value in mfa.items() if name != "ResponseMetadata"})

@@ -116,6 +116,7 @@ def test_a_setting_that_the_sdk_does_not_know_is_not_lost(settings: Json, path: 
     with pytest.raises(click.ClickException, match=rf"does not know \({path}\).*Update boto3"):
         pool_of(there).read()
     assert there.updates == []
+    UserPool(there.client(), POOL_ID, ignored=[path]).read()
 
 
 def test_tags_are_free_in_their_names() -> None:
