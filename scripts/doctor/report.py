@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -44,20 +45,20 @@ def counts(findings: list[Finding]) -> Mapping[Status, int]:
 def show(console: Console, findings: list[Finding]) -> None:
     """One table, in groups, and a line that sums it up. What AWS has named is text, and never markup."""
     titles = {subject.name: subject.title for subject in SUBJECTS}
-    table = Table("Subject", "", "About", "Seen", "Next step", show_lines=False)
-    table.columns[1].no_wrap = True
+    # no lines between the columns: a command can be copied
+    table = Table("", "About", "Seen", "Next step", box=SIMPLE_HEAD, pad_edge=False)
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.overflow = "fold"
     before = ""
     for finding in findings:
-        first = finding.subject != before
-        if first and before:
+        if finding.subject != before:
             table.add_section()
+            table.add_row("", Text(titles[finding.subject], style="bold"))
         before = finding.subject
         table.add_row(
-            Text(titles[finding.subject] if first else ""),
             Text(finding.status, style=_STYLE[finding.status]),
-            Text(finding.about, overflow="fold"),
-            Text(finding.seen, overflow="fold"),
-            Text(finding.next_step, overflow="fold"),
+            *(Text(words) for words in (finding.about, finding.seen, finding.next_step)),
         )
     console.print(table)
     console.print(
