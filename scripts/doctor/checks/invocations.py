@@ -19,8 +19,10 @@ _MAXIMA = ("Duration", "IteratorAge")
 # within minutes of its limit a function that somebody waits for is as good as too slow
 NEAR = 0.8
 BEHIND = timedelta(minutes=5)
-# a schedule of every minute that has called nobody for so long does not work
+# a schedule that has called nobody for twice its time, and for so long at least, does not work
 SILENT = timedelta(minutes=10)
+# "Rate-based schedules" (Amazon EventBridge Scheduler User Guide)
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 # of the lines of errors: so many pages are read at most, in each of which may be none
 PAGES = 10
 ERRORS = (
@@ -115,21 +117,26 @@ def _duration(
             f"a call took {longest:.1f} s of at most {limit} s, while somebody waited",
             look,
         )
-    scheduled = function and context.intention.all("aws_scheduler_schedule", name=name)
-    if scheduled and context.since >= SILENT and not value["Invocations"] and _is_old(context, name):
+    if function and not value["Invocations"]:
+        yield from _silent(context, name)
+
+
+def _silent(context: Context, name: str) -> Iterable[Finding]:
+    """A function that its schedule should have called long ago."""
+    schedule = context.intention.find("aws_scheduler_schedule", name=name)
+    rate = _RATE.fullmatch(schedule["schedule_expression"]) if schedule else None
+    if rate is None:
+        return
+    due = max(2 * timedelta(**{f"{rate[2]}s": int(rate[1])}), SILENT)
+    live = context.client("lambda").get_function_configuration(FunctionName=name)
+    changed = datetime.strptime(live["LastModified"], "%Y-%m-%dT%H:%M:%S.%f%z")
+    if context.since >= due and context.now - changed > due:
         yield broken(
             "invocations.silent",
             name,
-            f"it was not called in {_minutes(context.since)}, and its schedule is every minute",
+            f"it was not called in {_minutes(context.since)}, and its schedule is {rate[0]}",
             "See its schedule below, and the role that calls it.",
         )
-
-
-def _is_old(context: Context, name: str) -> bool:
-    """Whether a function is there for longer than metrics take to show."""
-    live = context.client("lambda").get_function_configuration(FunctionName=name)
-    changed = datetime.strptime(live["LastModified"], "%Y-%m-%dT%H:%M:%S.%f%z")
-    return context.now - changed > SILENT
 
 
 def _logged(context: Context, name: str) -> Iterable[Finding]:

@@ -168,13 +168,38 @@ def test_what_went_well_is_not(one: Clinic, values: dict[str, float]) -> None:
     assert one.answering(cloudwatch__GetMetricData=metrics(**values)).told(invocations) == {}
 
 
-def test_a_schedule_that_calls_nobody_is_told_unless_the_function_is_new(one: Clinic) -> None:
-    silent = one.knowing("aws_scheduler_schedule", name="people-post-confirmation").answering(
-        cloudwatch__GetMetricData=metrics()
+@pytest.mark.parametrize(
+    ("schedule", "changed", "silent"),
+    [
+        ("rate(1 minute)", "2026-05-01", True),
+        ("rate(30 minutes)", "2026-05-01", True),
+        ("rate(6 hours)", "2026-05-01", False),
+        ("cron(0 3 * * ? *)", "2026-05-01", False),
+        ("rate(1 minute)", "2026-06-01", True),
+    ],
+)
+def test_a_schedule_that_calls_nobody_in_its_time_is_told(
+    one: Clinic, schedule: str, changed: str, silent: bool
+) -> None:
+    known = one.knowing(
+        "aws_scheduler_schedule", name="people-post-confirmation", schedule_expression=schedule
     )
-    assert silent.told(invocations)["invocations.silent"][0] is BROKEN
-    new = configuration(LastModified="2026-06-01T11:55:00.000+0000")
-    assert silent.answering(lambda__GetFunctionConfiguration=new).told(invocations) == {}
+    told = known.answering(
+        cloudwatch__GetMetricData=metrics(),
+        lambda__GetFunctionConfiguration=configuration(LastModified=f"{changed}T00:00:00.000+0000"),
+    ).told(invocations)
+    assert {name: state for name, (state, _words) in told.items()} == (
+        {"invocations.silent": BROKEN} if silent else {}
+    )
+
+
+def test_a_new_function_has_had_no_time_to_be_called(one: Clinic) -> None:
+    schedule = {"name": "people-post-confirmation", "schedule_expression": "rate(1 minute)"}
+    told = one.knowing("aws_scheduler_schedule", **schedule).answering(
+        cloudwatch__GetMetricData=metrics(),
+        lambda__GetFunctionConfiguration=configuration(LastModified="2026-06-01T11:55:00.000+0000"),
+    )
+    assert told.told(invocations) == {}
 
 
 def test_errors_in_the_log_are_counted_by_kind_and_never_quoted(one: Clinic) -> None:
