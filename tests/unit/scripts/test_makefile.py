@@ -16,7 +16,7 @@ PHONY = sorted(
 )
 ISSUED = {  # what people are told to type
     *("demo", "deploy", "rollback", "plan", "outputs", "destroy", "package", "preview"),
-    *("lint", "hooks", "fmt", "clean"),
+    *("attach-trigger", "detach-trigger", "lint", "hooks", "docs", "fmt", "clean"),
     *("test", "test-unit", "test-terraform", "test-integration", "local-up", "local-status", "local-down"),
 }
 
@@ -120,7 +120,7 @@ def test_the_environment_is_local_unless_another_is_named() -> None:
     assert make("--eval=probe: ; @echo $$ENV", "probe").stdout == "local\n"
 
 
-@pytest.mark.parametrize("name", ["ENV", "LOCAL_AWS_PORT", "YES"])
+@pytest.mark.parametrize("name", ["ENV", "LOCAL_AWS_PORT", "YES", "DRY_RUN", "REPLACE"])
 def test_what_is_given_to_make_is_given_on(name: str) -> None:
     assert make(f"--eval=probe: ; @echo $${name}", "probe", f"{name}=x").stdout == "x\n"
 
