@@ -68,6 +68,16 @@ def test_what_an_interrupted_apply_has_left_is_seen_and_finished(
     assert {function.live.package for function in functions.read()} == {digest(NEW)}
 
 
+def test_code_that_was_not_even_sent_is_missed_when_one_knows_which(
+    service: Lambda, functions: Functions, archive: Path
+) -> None:
+    service.release("dev-api", NEW)
+    assert functions.unfinished() == []
+    assert functions.unfinished(digest(NEW)) == ["sweep"]
+    assert functions.finish(archive) == ["sweep"]
+    assert functions.unfinished(digest(NEW)) == []
+
+
 def test_a_change_of_the_settings_alone_is_finished_too(
     service: Lambda, functions: Functions, archive: Path
 ) -> None:

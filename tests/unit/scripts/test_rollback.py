@@ -61,6 +61,15 @@ def test_every_function_goes_to_its_own_newest_version_with_the_package_before()
     assert service.live() == {NAMES["api"]: "3", NAMES["deliver"]: "2", NAMES["sweep"]: "2"}
 
 
+def test_versions_follow_each_other_as_numbers() -> None:
+    service = deployed(GOOD)
+    for timeout in range(9):
+        service.release(NAMES["api"], GOOD, Timeout=timeout)
+    deploy(service, BAD)
+    roll_back(service)
+    assert service.live()[NAMES["api"]] == "10"
+
+
 def test_twice_goes_back_no_further() -> None:
     service = deployed(OLD, GOOD, BAD)
     roll_back(service)
