@@ -126,11 +126,14 @@ class Functions:
         code = archive.read_bytes()
         package = sha256(code).hexdigest()
         unfinished = self.unfinished(package)
+        updated = self.client.get_waiter("function_updated_v2")
         for handler in unfinished:
             name = self.names[handler]
+            # what the apply was stopped in may still be going on
+            updated.wait(FunctionName=name)
             if _package(self.client.get_function_configuration(FunctionName=name)) != package:
                 self.client.update_function_code(FunctionName=name, ZipFile=code)
-                self.client.get_waiter("function_updated_v2").wait(FunctionName=name)
+                updated.wait(FunctionName=name)
             version = self.client.publish_version(FunctionName=name)["Version"]
             self.client.update_alias(FunctionName=name, Name=self.alias, FunctionVersion=version)
         return unfinished

@@ -171,6 +171,7 @@ def main(name: str, wanted: str | None, dry_run: bool, yes: bool) -> None:
         say(f"Package {short} runs already; nothing was changed.")
     elif dry_run:
         say("Nothing was changed.")
+        return
     else:
         confirm(name, f"Run package {short} in {name!r}?", yes)
         move(functions, target)

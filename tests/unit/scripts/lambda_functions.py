@@ -35,11 +35,16 @@ def digest(code: bytes) -> str:
 
 @dataclass
 class Lambda:
-    """The service. meanwhile: what happens at each UpdateAlias, before it takes effect and after."""
+    """The service.
+
+    updating: the functions whose last change is not in force yet; they take no other one.
+    before, after: what happens at each UpdateAlias, before it takes effect and after.
+    """
 
     functions: dict[str, list[Json]] = field(default_factory=dict)
     aliases: dict[str, Json] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    updating: set[str] = field(default_factory=set)
     before: Callable[[str], None] = lambda _name: None
     after: Callable[[str], None] = lambda _name: None
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,6 +57,8 @@ class Lambda:
 
     def put(self, name: str, code: bytes, **settings: Any) -> None:
         """Gives $LATEST code and settings, as both update calls do."""
+        assert name not in self.updating, "ResourceConflictException"
+        self.updating.add(name)
         self.now += timedelta(minutes=1)
         versions = self.functions.setdefault(name, [{}])
         versions[0] = {
@@ -65,6 +72,7 @@ class Lambda:
     def release(self, name: str, code: bytes, **settings: Any) -> None:
         """All that an apply does to a function."""
         self.put(name, code, **settings)
+        self.wait(name)
         self.point(name, self.publish_version(name)["Version"])
 
     def point(self, name: str, version: str, **more: Any) -> None:
@@ -125,6 +133,7 @@ class Lambda:
 
     def publish_version(self, FunctionName: str) -> Json:  # noqa: N803
         """Nothing is published that has not changed."""
+        assert FunctionName not in self.updating, "ResourceConflictException"
         latest, *versions = self.functions[FunctionName]
         if not versions or {**versions[-1], "Version": "$LATEST"} != latest:
             published = {**latest, "Version": str(len(versions) + 1)}
@@ -135,7 +144,7 @@ class Lambda:
         return self
 
     def wait(self, FunctionName: str) -> None:  # noqa: N803
-        """Changes are in force at once."""
+        self.updating.discard(FunctionName)
 
     def _version(self, name: str, number: str) -> Json:
         return next(version for version in self.functions[name] if version["Version"] == number)

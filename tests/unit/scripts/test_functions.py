@@ -44,6 +44,7 @@ def stopped_before_the_version_was_published(service: Lambda) -> None:
 
 def stopped_before_the_alias_was_moved(service: Lambda) -> None:
     service.put("dev-sweep", NEW, Timeout=7)
+    service.wait("dev-sweep")
     service.publish_version("dev-sweep")
 
 

@@ -353,8 +353,8 @@ def test_after_whatever_history_all_end_on_one_package_and_again_changes_nothing
             for name in names[:reached]:
                 service.release(name, str(number).encode())
         elif step == "settings":
-            code = str(number)
-            service.put(names[number], b"0", Timeout=code)
+            service.put(names[number], b"0", Timeout=number)
+            service.wait(names[number])
             service.publish_version(names[number])
         elif step == "forward":
             service.forward()
