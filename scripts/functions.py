@@ -143,8 +143,12 @@ class Functions:
             self.client.get_function_configuration(FunctionName=self.names[handler], Qualifier=qualifier)
             for qualifier in (LATEST, self.alias)
         )
-        differs = any(live.get(setting) != latest.get(setting) for setting in CONFIGURATION)
-        return differs or {_package(live), _package(latest)} != {package or _package(latest)}
+        return differ(live, latest) or _package(latest) != (package or _package(latest))
+
+
+def differ(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two versions, as GetFunctionConfiguration tells them, have other code or settings."""
+    return any(one.get(setting) != other.get(setting) for setting in ("CodeSha256", *CONFIGURATION))
 
 
 def _version(configuration: Mapping[str, Any]) -> Version:

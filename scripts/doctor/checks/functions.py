@@ -10,6 +10,7 @@ from scripts.doctor.context import Context, code_of
 from scripts.doctor.findings import Finding, broken, counted, listed, ok, warning
 from scripts.doctor.intention import block
 from scripts.doctor.policies import Verdict, judge
+from scripts.functions import differ
 
 # Below this a burst of requests is enough to throttle sign-ups. An account may begin with 10, and has 1000 in
 # the end ("Lambda quotas").
@@ -57,14 +58,15 @@ def _function(context: Context, name: str) -> Iterable[Finding]:
         )
     if intended is None:
         return
-    if differing := list(_differing(live, intended)):
+    differing = list(_differing(live, intended))
+    if differing:
         yield warning(
             "functions.settings",
             name,
             f"changed since the last apply: {listed(differing)}",
             f"{context.make('plan')} shows how; {context.make('deploy')} puts it back.",
         )
-    yield from _package(context, name, live, intended)
+    yield from _package(context, name, live, intended, as_applied=not differing)
 
 
 def _differing(live: Mapping[str, Any], intended: Mapping[str, Any]) -> Iterable[str]:
@@ -84,9 +86,12 @@ def _differing(live: Mapping[str, Any], intended: Mapping[str, Any]) -> Iterable
 
 
 def _package(
-    context: Context, name: str, live: Mapping[str, Any], intended: Mapping[str, Any]
+    context: Context, name: str, live: Mapping[str, Any], intended: Mapping[str, Any], *, as_applied: bool
 ) -> Iterable[Finding]:
-    """What runs against what was applied: the function's code, and the version that its alias leads to."""
+    """What runs against what was applied: the function's code, and the version that its alias leads to.
+
+    as_applied: whether the function's settings are.
+    """
     applied = intended.get("source_code_hash") or intended.get("code_sha256")
     mend = f"{context.make('deploy')} brings it to the package of this working copy."
     alias = context.intention.find("aws_lambda_alias", function_name=name)
@@ -122,6 +127,18 @@ def _package(
             f"{alias['name']} shares its calls with version {listed(sorted(shared))}",
             "End the trial, or " + mend,
         )
+    elif as_applied and live["CodeSha256"] == applied:
+        called = context.client("lambda").get_function_configuration(
+            FunctionName=name, Qualifier=alias["name"]
+        )
+        if differ(called, live):
+            yield warning(
+                "functions.alias",
+                name,
+                f"{alias['name']} leads to version {version}, which is older than what was applied: "
+                "an apply was interrupted, and Terraform does not see it",
+                f"{context.make('deploy')} finishes it.",
+            )
 
 
 def _permissions(context: Context) -> Iterable[Finding]:

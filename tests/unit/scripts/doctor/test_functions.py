@@ -120,6 +120,21 @@ def test_an_alias_that_was_turned(one: Clinic, answer: Any, status: Status, word
     assert words in told["functions.alias"][1]
 
 
+@pytest.mark.parametrize("older", [{"CodeSha256": "older="}, {"Timeout": 3}])
+def test_an_apply_that_was_interrupted_before_it_had_published_a_version(
+    one: Clinic, older: dict[str, Any]
+) -> None:
+    aliased = one.knowing(
+        "aws_lambda_alias", function_name="people-post-confirmation", name="live", function_version="4"
+    ).answering(
+        lambda__GetAlias={"FunctionVersion": "4"},
+        lambda__GetFunctionConfiguration=lambda asked: configuration(**older if "Qualifier" in asked else {}),
+    )
+    told = aliased.told(functions)
+    assert told["functions.alias"][0] is WARNING
+    assert "live leads to version 4, which is older than what was applied" in told["functions.alias"][1]
+
+
 def test_whoever_is_to_call_a_function_may(one: Clinic) -> None:
     known = one.knowing(
         "aws_lambda_permission",
