@@ -19,6 +19,7 @@ from notifications.letters import Letters, OutOfTimeError
 from notifications.notification import EPOCH, milliseconds
 from notifications.outbox import BY_USER_INDEX, ERASURES, Claim, Due, Outbox
 from notifications.rows import marshal, unmarshal
+from notifications.user_pool import holder
 
 # Until then a worker that held a row or a letter has let go, and the indexes have caught up
 ONCE_MORE = timedelta(minutes=4)
@@ -125,15 +126,7 @@ class Erasure:
     def _holder(self, name: str) -> str:
         """The subject of who has a user name, or an e-mail address, which is one too; empty for nobody."""
         self.check_time()
-        try:
-            user = self.cognito.admin_get_user(UserPoolId=self.user_pool_id, Username=name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "UserNotFoundException":
-                return ""
-            raise
-        attributes = {entry["Name"]: entry["Value"] for entry in user["UserAttributes"]}
-        sub: str = attributes["sub"]
-        return sub
+        return holder(self.cognito, self.user_pool_id, name)
 
     def _unsubscribe(self, address: str, sub: str, own: str = "") -> bool:
         """Ends the subscriptions of an address, by its digest; whether one is still pending.
