@@ -32,6 +32,7 @@ PAGE = 100
 # Jobs are rows too, in shards of their own, for the functions that do them.
 BROADCASTS = "broadcast"
 ERASURES = "erasure"
+RECONCILIATIONS = "reconciliation"
 FANNING_OUT = "FANNING_OUT"
 # by attribute, or by map and key in it
 Changes = dict[str | tuple[str, str], Any]
