@@ -188,6 +188,35 @@ module "erase" {
   }
 }
 
+# People whom the trigger has missed. It looks every five minutes whether a pass is due or to be gone on with.
+module "reconcile" {
+  source = "./modules/lambda"
+  count  = var.reconcile_every_hours == null ? 0 : 1
+
+  name        = "${var.name_prefix}-reconcile"
+  description = "Registers users of the pool who have no record, and counts records without a user."
+  handler     = "notifications.handlers.reconcile.handler"
+
+  architecture = var.lambda_architecture
+  environment = merge(local.function_environment, {
+    EVERY_HOURS             = tostring(var.reconcile_every_hours)
+    POWERTOOLS_SERVICE_NAME = "reconcile"
+    USER_POOL_ID            = module.user_pool.user_pool_id
+  })
+  kms_key_arn        = var.kms_key_arn
+  log_retention_days = var.log_retention_days
+  package_path       = var.lambda_package_path
+  runtime            = var.lambda_runtime
+  statements         = local.reconcile_statements
+  timeout_seconds    = 180
+
+  permissions_boundary_arn = var.permissions_boundary_arn
+
+  schedule = {
+    expression = "rate(5 minutes)"
+  }
+}
+
 # What people themselves call. The memory buys a short cold start: somebody waits.
 module "api" {
   source = "./modules/lambda"

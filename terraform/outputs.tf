@@ -34,7 +34,7 @@ output "function_alias" {
 }
 
 output "function_names" {
-  description = "Names of the functions, by handler; feedback is there when email_delivery is ses."
+  description = "Names of the functions, by handler; feedback is there when email_delivery is ses, reconcile when reconcile_every_hours is set."
   value = merge(
     {
       api               = module.api.name
@@ -46,6 +46,7 @@ output "function_names" {
       sweep             = module.sweep.name
     },
     { for function in module.feedback : "feedback" => function.name },
+    { for function in module.reconcile : "reconcile" => function.name },
   )
 }
 

@@ -125,6 +125,33 @@ locals {
     local.queue_key_statements,
   )
 
+  # It may delete nothing.
+  reconcile_statements = concat(
+    [
+      {
+        # The list may be old; who has a user name is asked before another's record is replaced.
+        sid        = "ReadAccounts"
+        actions    = ["cognito-idp:AdminGetUser", "cognito-idp:ListUsers"]
+        resources  = [module.user_pool.user_pool_arn]
+        conditions = []
+      },
+      {
+        sid        = "CompareAndWriteUsers"
+        actions    = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Scan"]
+        resources  = [module.tables.user_table_arn]
+        conditions = []
+      },
+      {
+        # Nobody is written who is being erased. How far it has come is a row too.
+        sid        = "WriteWelcomeAndProgress"
+        actions    = ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+        resources  = [module.tables.notification_table_arn]
+        conditions = []
+      },
+    ],
+    local.table_key_statements,
+  )
+
   api_statements = concat(
     [
       {

@@ -281,6 +281,17 @@ variable "push_application_arns" {
   }
 }
 
+variable "reconcile_every_hours" {
+  description = "Hours from the end of one reconciliation to the beginning of the next, which registers users of the pool whom the trigger has missed, and those whom an administrator made or who were imported. Null makes no such function."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.reconcile_every_hours == null || try(var.reconcile_every_hours >= 1 && var.reconcile_every_hours <= 720 && floor(var.reconcile_every_hours) == var.reconcile_every_hours, false)
+    error_message = "Set reconcile_every_hours to a whole number from 1 to 720 (30 days), or leave it null."
+  }
+}
+
 variable "ses_identity" {
   description = "Verified SES identity for Cognito's own mails and, with email_delivery \"ses\", for notifications. from_address is a bare address. With configuration_set, bounces are heard of by that one; else one is made. Null leaves Cognito's mails to Cognito, which is limited to 50 a day."
   type = object({

@@ -75,6 +75,24 @@ class EraseSettings(Settings):
 
 
 @dataclass(frozen=True)
+class ReconcileSettings(Settings):
+    """The settings of the function that reconciles the pool with the table of users.
+
+    every_hours: from the end of one pass to the beginning of the next.
+    settled_seconds: how long ago a user must have been changed to be missed; as usual where it is not set.
+    """
+
+    user_pool_id: str
+    every_hours: str
+    settled_seconds: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("every_hours", "settled_seconds"):
+            if not (getattr(self, name) or "0").isdecimal():
+                raise SettingsError(f"{name.upper()} must be a whole number")
+
+
+@dataclass(frozen=True)
 class ApiSettings(Settings):
     """The settings of the HTTP API. catalogue, push_applications, channel_rates: JSON."""
 

@@ -214,6 +214,31 @@ mock_provider "aws" {
   }
 
   override_resource {
+    target = module.reconcile[0].aws_cloudwatch_log_group.this
+    values = { arn = "arn:aws:logs:eu-west-1:000000000000:log-group:reconcile" }
+  }
+
+  override_resource {
+    target = module.reconcile[0].aws_lambda_alias.live
+    values = { arn = "arn:aws:lambda:eu-west-1:000000000000:function:reconcile:live" }
+  }
+
+  override_resource {
+    target = module.reconcile[0].module.role.aws_iam_role.this
+    values = { arn = "arn:aws:iam::000000000000:role/reconcile" }
+  }
+
+  override_resource {
+    target = module.reconcile[0].aws_scheduler_schedule_group.this
+    values = { arn = "arn:aws:scheduler:eu-west-1:000000000000:schedule-group/reconcile" }
+  }
+
+  override_resource {
+    target = module.reconcile[0].module.schedule_role[0].aws_iam_role.this
+    values = { arn = "arn:aws:iam::000000000000:role/reconcile-schedule" }
+  }
+
+  override_resource {
     target = module.sweep.aws_cloudwatch_log_group.this
     values = { arn = "arn:aws:logs:eu-west-1:000000000000:log-group:sweep" }
   }
@@ -263,7 +288,8 @@ mock_provider "aws" {
 }
 
 variables {
-  aws_region = "eu-west-1"
+  aws_region            = "eu-west-1"
+  reconcile_every_hours = 24
 
   ses_identity = {
     arn          = "arn:aws:ses:eu-west-1:000000000000:identity/example.com"
@@ -290,8 +316,9 @@ run "ses_and_push" {
 
 run "ses_and_customer_key" {
   variables {
-    email_delivery = "ses"
-    kms_key_arn    = "arn:aws:kms:eu-west-1:000000000000:key/key"
+    email_delivery        = "ses"
+    kms_key_arn           = "arn:aws:kms:eu-west-1:000000000000:key/key"
+    reconcile_every_hours = null
 
     permissions_boundary_arn = "arn:aws:iam::000000000000:policy/bounds"
     ses_identity = {

@@ -40,7 +40,7 @@ LONGEST = {
     "_URL": 100,
 }
 BOUNDARY = "arn:aws:iam::000000000000:policy/bounds"
-SCHEDULED = ("broadcast", "erase", "sweep")
+SCHEDULED = {"broadcast", "erase", "reconcile", "sweep"}
 
 
 def may(resource: str, *actions: str) -> Permissions:
@@ -79,6 +79,20 @@ def erase_from(pool: str) -> Permissions:
     return may(f"cognito-idp:userpool/{pool}", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser")
 
 
+COMPARE = may(USERS, "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Scan") | may(
+    NOTIFICATIONS,
+    "dynamodb:BatchGetItem",
+    "dynamodb:ConditionCheckItem",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+)
+
+
+def compare_with(pool: str) -> Permissions:
+    return may(f"cognito-idp:userpool/{pool}", "cognito-idp:AdminGetUser", "cognito-idp:ListUsers")
+
+
 ALWAYS: dict[str, Permissions] = {
     "api": may(USERS, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem")
     | may(NOTIFICATIONS, "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem")
@@ -112,6 +126,8 @@ WITH_SES: dict[str, Permissions] = {
     | may(NOTIFICATIONS, "dynamodb:GetItem", "dynamodb:UpdateItem")
     | may(REFUSED, "sqs:SendMessage"),
 }
+# where it is switched on
+RECONCILE: dict[str, Permissions] = {"reconcile": COMPARE | compare_with("pool")}
 SNS = may(TOPIC, "sns:GetSubscriptionAttributes", "sns:Publish", "sns:Unsubscribe") | {
     ("sns:Subscribe", TOPIC, "StringEquals sns:Protocol email")
 }
@@ -146,9 +162,10 @@ def both(permissions: Permissions) -> dict[str, Permissions]:
 
 
 MEANT: dict[str, dict[str, Permissions]] = {
-    "sns": also(ALWAYS, both(SNS)),
+    "sns": also(ALWAYS, RECONCILE, both(SNS)),
     "ses_and_push": also(
         WITH_SES,
+        RECONCILE,
         both(ses("own") | may(DEVICES, "sns:Publish")),
         {
             "api": {
@@ -167,9 +184,20 @@ MEANT: dict[str, dict[str, Permissions]] = {
     "ses_and_customer_key": also(
         WITH_SES, both(ses("notifications")), KEYS, {"feedback": key_for("dynamodb", "sqs")}
     ),
-    "sns_and_customer_key": also(ALWAYS, both(SNS | key_for("sns")), KEYS),
-    "existing_user_pool": also(ALWAYS, both(SNS)) | {"erase": ERASE | erase_from("eu-west-1_existing")},
+    "sns_and_customer_key": also(
+        ALWAYS, RECONCILE, both(SNS | key_for("sns")), KEYS, {"reconcile": key_for("dynamodb")}
+    ),
+    "existing_user_pool": also(ALWAYS, RECONCILE, both(SNS))
+    | {
+        "erase": ERASE | erase_from("eu-west-1_existing"),
+        "reconcile": COMPARE | compare_with("eu-west-1_existing"),
+    },
 }
+
+def scheduled(case: str) -> set[str]:
+    """The functions of a case that are called on a schedule."""
+    return SCHEDULED & MEANT[case].keys()
+
 
 in_each_case = pytest.mark.parametrize("case", MEANT)
 
@@ -190,7 +218,7 @@ def test_each_function_may_do_what_it_must_and_nothing_else(made: Made, case: st
     assert roles == {
         **{
             f"{name}-schedule": may(f"lambda:function:{name}:live", "lambda:InvokeFunction")
-            for name in SCHEDULED
+            for name in scheduled(case)
         },
         **{
             name: meant | may(f"logs:log-group:{name}:*", "logs:CreateLogStream", "logs:PutLogEvents")
@@ -213,7 +241,7 @@ def test_only_its_own_service_takes_on_a_role(made: Made, case: str) -> None:
         for role in of_type(made[case], "aws_iam_role")
     }
 
-    for name in SCHEDULED:
+    for name in scheduled(case):
         schedule = trusts.pop(f"{name}-schedule")
         assert schedule["Principal"] == {"Service": "scheduler.amazonaws.com"}
         assert schedule["Condition"] == {
@@ -312,6 +340,7 @@ def test_each_function_is_told_what_it_needs_and_nothing_else(made: Made, case: 
         "erase": every | {"NOTIFICATION_TOPIC_ARN", "REFUSED_QUEUE_URL", "USER_POOL_ID"},
         "post-confirmation": tables,
         "sweep": sending,
+        **({"reconcile": every | {"EVERY_HOURS", "USER_POOL_ID"}} if "reconcile" in MEANT[case] else {}),
         **({"feedback": every} if case.startswith("ses") else {}),
     }
 
@@ -391,8 +420,8 @@ def test_the_next_tick_is_the_retry_of_a_schedule(made: Made, case: str) -> None
         for config in of_type(made[case], "aws_lambda_function_event_invoke_config")
     }
 
-    assert configs.keys() - {"feedback"} == set(SCHEDULED)
-    for name in SCHEDULED:
+    assert configs.keys() - {"feedback"} == scheduled(case)
+    for name in scheduled(case):
         assert configs[name]["maximum_retry_attempts"] == 0
         assert configs[name]["maximum_event_age_in_seconds"] == 60
 

@@ -17,6 +17,7 @@ from tests.terraform.conftest import UNREACHABLE
 
 LOG_DAYS = "Set log_retention_days to a value that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120,"
 PREFIX = "Give name_prefix as 3 to 24 lower-case letters, digits or hyphens"
+HOURS = "Set reconcile_every_hours to a whole number from 1 to 720 (30 days), or leave it null."
 LENGTH = "Set password_minimum_length to 8 to 99"
 RUNTIME = "Set lambda_runtime to python3.11 or later"
 ORIGINS = "Give api_cors_origins as origins in full, scheme and host and nothing behind"
@@ -70,6 +71,7 @@ PLANS: list[dict[str, tuple[Any, list[str]]]] = [
         "name_prefix": ("a-prefix-that-is-too-long", [PREFIX]),
         "password_minimum_length": (6, [LENGTH]),
         "permissions_boundary_arn": ("the-boundary", ["Give permissions_boundary_arn as the ARN of a"]),
+        "reconcile_every_hours": (0, [HOURS]),
     },
     {
         "api_cors_origins": (["https://example.com/app"], [ORIGINS]),
@@ -107,6 +109,7 @@ PLANS: list[dict[str, tuple[Any, list[str]]]] = [
         "name_prefix": ("Registration", [PREFIX]),
         "password_minimum_length": (100, [LENGTH]),
         "push_application_arns": ({"GCM": "arn:aws:sns:eu-west-1:000000000000:app/APNS/shop"}, [PUSH]),
+        "reconcile_every_hours": (721, [HOURS]),
         "ses_identity": (
             {"arn": ELSEWHERE, "from_address": "Us <us@example.com>", "configuration_set": "a set"},
             [
@@ -127,6 +130,7 @@ PLANS: list[dict[str, tuple[Any, list[str]]]] = [
         "log_retention_days": (31, [LOG_DAYS]),
         "name_prefix": ("ab", [PREFIX]),
         "push_application_arns": ({"GCM": "arn:aws:sns:us-east-1:000000000000:app/GCM/shop"}, [PUSH]),
+        "reconcile_every_hours": (1.5, [HOURS]),
     },
     {
         "catalogue": (

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.settings import DeliverySettings, Settings, SettingsError
+from notifications.settings import DeliverySettings, ReconcileSettings, Settings, SettingsError
 
 COMPLETE = {
     "USER_TABLE": "users",
@@ -40,6 +40,14 @@ def test_an_email_delivery_that_does_not_exist_is_named(way: str) -> None:
         DeliverySettings.load({**COMPLETE, "EMAIL_DELIVERY": way})
 
 
+@pytest.mark.parametrize("name", ["EVERY_HOURS", "SETTLED_SECONDS"])
+def test_a_number_that_is_none_is_named(name: str) -> None:
+    environment = {**COMPLETE, "USER_POOL_ID": "pool", "EVERY_HOURS": "24"}
+    assert ReconcileSettings.load(environment).every_hours == "24"
+    with pytest.raises(SettingsError, match=f"{name} must be a whole number"):
+        ReconcileSettings.load({**environment, name: "often"})
+
+
 def test_ses_needs_a_sender() -> None:
     with pytest.raises(SettingsError, match="EMAIL_FROM"):
         DeliverySettings.load({**COMPLETE, "EMAIL_DELIVERY": "ses"})
@@ -47,7 +55,17 @@ def test_ses_needs_a_sender() -> None:
 
 @pytest.mark.parametrize(
     "function",
-    ["api", "broadcast", "deliver", "enqueue", "erase", "feedback", "post_confirmation", "sweep"],
+    [
+        "api",
+        "broadcast",
+        "deliver",
+        "enqueue",
+        "erase",
+        "feedback",
+        "post_confirmation",
+        "reconcile",
+        "sweep",
+    ],
 )
 def test_a_function_does_not_start_without_its_settings(
     function: str, load_handler: Callable[..., ModuleType]
