@@ -4,7 +4,7 @@ ENV ?= local
 PYTHON ?= python3
 CHECKS ?=
 TESTS ?=
-export ENV LOCAL_AWS_PORT YES DRY_RUN REPLACE
+export ENV LOCAL_AWS_PORT YES DRY_RUN REPLACE APPLY ERASE FORCE
 
 # These are handed on as they were typed: make would expand their dollars, and run what is in $(shell …).
 unexport TO EVERYONE CATEGORY DATA ID NOT_BEFORE EXPIRES_AT CANCEL CATALOGUE PACKAGE
@@ -40,8 +40,8 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
   { echo "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deploy rollback plan outputs destroy package doctor notify preview attach-trigger detach-trigger \
-        local-up local-status local-down \
+.PHONY: help demo deploy rollback plan outputs destroy package doctor reconcile notify preview \
+        attach-trigger detach-trigger local-up local-status local-down \
         test test-unit test-terraform test-integration test-localstack \
         lint test-lint hooks fmt docs lock clean
 
@@ -80,6 +80,9 @@ destroy: $(READY) ## Destroy ENV: plan, ask, apply
 
 doctor: $(READY) ## Say what is broken in ENV and what to do; USER=ada why they were not welcomed; ARGS=--json
 	@$(RUN) scripts.doctor $(ARGS)
+
+reconcile: $(READY) ## Find users without a record, and records without a user: APPLY=1 registers the users
+	@$(RUN) scripts.reconcile $(ARGS)
 
 package: $(READY) ## Build build/lambda.zip as ENV wants it
 	@$(RUN) scripts.stack package
