@@ -24,7 +24,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from notifications import erasure_job
 from notifications.outbox import Outbox
@@ -427,7 +427,8 @@ def tell(console: Console, name: str, report: Mapping[str, Any], *, by_sns: bool
     def table(title: str, last: str, entries: Sequence[Mapping[str, str]], words: Mapping[str, str]) -> None:
         if not entries:
             return
-        shown = Table("User name", "Sub", last, title=title, title_justify="left")
+        columns = (Column(header, overflow="fold") for header in ("User name", "Sub", last))
+        shown = Table(*columns, title=title, title_justify="left")
         for entry in entries[:SHOWN]:
             shown.add_row(*map(escape, (entry["username"], entry["sub"], words[entry["verdict"]])))
         console.print(shown)
@@ -439,9 +440,9 @@ def tell(console: Console, name: str, report: Mapping[str, Any], *, by_sns: bool
         f"{report['users']} users, {report['unconfirmed']} of them not confirmed yet; "
         f"{report['records']} records."
     )
-    table("Users without a record", "", report["missing"], BECAME)
+    table("Users without a record", "State", report["missing"], BECAME)
     table("Left as they are", "Why", report["left"], WHY)
-    table("Records without a user", "", report["orphaned"], ERASED)
+    table("Records without a user", "State", report["orphaned"], ERASED)
     if not (report["missing"] or report["orphaned"]):
         say("Nobody is missing, and every record is somebody's.")
     if missing and not report["applied"]:

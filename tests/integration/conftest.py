@@ -496,6 +496,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                 "TF_VAR_lambda_package_path": str(built),
                 # the emulator is to set the pace
                 "TF_VAR_channel_rates": json.dumps(dict.fromkeys(CHANNELS, 1000)),
+                "TF_VAR_reconcile_every_hours": "24",
                 "TF_VAR_api_cors_origins": json.dumps(["https://app.example.com"]),
                 "TF_VAR_push_application_arns": json.dumps({"GCM": application["PlatformApplicationArn"]}),
                 "TF_VAR_ses_identity": json.dumps({"arn": identity, "from_address": SENDER}),

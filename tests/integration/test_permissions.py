@@ -39,6 +39,9 @@ def calls(system: Deployment) -> dict[str, tuple[str, str, dict[str, Any]]]:
     rate, _ = on(rates, "Channel", "none")
     checked = {"TransactItems": [{"ConditionCheck": user}]}
 
+    def together(table: str, item: dict[str, Any]) -> dict[str, Any]:
+        return {"RequestItems": {table: {"Keys": [item["Key"]]}}}
+
     def index(name: str, attribute: str) -> dict[str, Any]:
         return {
             "TableName": rows,
@@ -63,6 +66,7 @@ def calls(system: Deployment) -> dict[str, tuple[str, str, dict[str, Any]]]:
     return {
         "scan the users": ("dynamodb", "scan", {"TableName": users, "Limit": 1}),
         "read a user": ("dynamodb", "get_item", {"TableName": users, "Key": user["Key"]}),
+        "read users together": ("dynamodb", "batch_get_item", together(users, user)),
         "check a user": ("dynamodb", "transact_write_items", checked),
         "write a user": ("dynamodb", "put_item", new_user),
         "change a user": ("dynamodb", "update_item", user),
@@ -70,6 +74,12 @@ def calls(system: Deployment) -> dict[str, tuple[str, str, dict[str, Any]]]:
         "delete the users": ("dynamodb", "delete_table", {"TableName": users}),
         "scan the notifications": ("dynamodb", "scan", {"TableName": rows, "Limit": 1}),
         "read a notification": ("dynamodb", "get_item", {"TableName": rows, "Key": row["Key"]}),
+        "read notifications together": ("dynamodb", "batch_get_item", together(rows, row)),
+        "check a notification": (
+            "dynamodb",
+            "transact_write_items",
+            {"TransactItems": [{"ConditionCheck": row}]},
+        ),
         "write a notification": ("dynamodb", "put_item", new_row),
         "change a notification": ("dynamodb", "update_item", row),
         "delete a notification": ("dynamodb", "delete_item", row),
@@ -208,6 +218,18 @@ def may(way: str) -> dict[str, set[str]]:
             "change a device",
             "delete a device",
             "verify",
+        },
+        "reconcile": {
+            "list the accounts",
+            "read an account",
+            "read users together",
+            "scan the users",
+            "write a user",
+            "read a notification",
+            "read notifications together",
+            "check a notification",
+            "write a notification",
+            "change a notification",
         },
         "feedback": {
             "change a user",

@@ -194,6 +194,7 @@ MEANT: dict[str, dict[str, Permissions]] = {
     },
 }
 
+
 def scheduled(case: str) -> set[str]:
     """The functions of a case that are called on a schedule."""
     return SCHEDULED & MEANT[case].keys()
