@@ -188,7 +188,7 @@ module "erase" {
   }
 }
 
-# People whom the trigger has missed. It looks every five minutes whether a pass is due or to be gone on with.
+# People whom the trigger has missed. It looks every minute whether a pass is due, or to be gone on with.
 module "reconcile" {
   source = "./modules/lambda"
   count  = var.reconcile_every_hours == null ? 0 : 1
@@ -213,7 +213,7 @@ module "reconcile" {
   permissions_boundary_arn = var.permissions_boundary_arn
 
   schedule = {
-    expression = "rate(5 minutes)"
+    expression = "rate(1 minute)"
   }
 }
 

@@ -282,7 +282,7 @@ variable "push_application_arns" {
 }
 
 variable "reconcile_every_hours" {
-  description = "Hours from the end of one reconciliation to the beginning of the next, which registers users of the pool whom the trigger has missed, and those whom an administrator made or who were imported. Null makes no such function."
+  description = "Hours from the end of one reconciliation to the beginning of the next, which registers and welcomes users of the pool whom the trigger has missed, and those whom an administrator made or who were imported; of an existing_user_pool, everybody. Null makes no such function."
   type        = number
   default     = null
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from notifications.notification import DUE_SHARDS, milliseconds
-from notifications.outbox import BROADCASTS, DUE_INDEX, ERASURES
+from notifications.outbox import BROADCASTS, DUE_INDEX, ERASURES, RECONCILIATIONS
 from notifications.rows import marshal, unmarshal
 from scripts.doctor.context import Context
 from scripts.doctor.findings import Finding, broken, counted, ok, warning
@@ -16,7 +16,7 @@ LATE = timedelta(minutes=5)
 STUCK = timedelta(minutes=15)
 # of a shard so many pages of the index are counted
 PAGES = 5
-WHOSE = {BROADCASTS: "broadcast", ERASURES: "erase"}
+WHOSE = {BROADCASTS: "broadcast", ERASURES: "erase", RECONCILIATIONS: "reconcile"}
 # metrics of the functions that somebody should know of: by service, and what it means
 _TELLING = {
     ("deliver", "Failed"): "rows ended as FAILED",
@@ -31,6 +31,8 @@ _TELLING = {
     ): "people could not be subscribed: the topic's filter policies are used up",
     ("erase", "ErasureFailed"): "erasures failed",
     ("feedback", "NotTaken"): "events of SES could not be taken",
+    ("reconcile", "NotRepaired"): "users who were missed could not be registered",
+    ("reconcile", "ReconciliationFailed"): "looks for users who were missed failed",
 }
 
 
@@ -45,7 +47,8 @@ class Waiting:
 
 def rows(context: Context) -> Iterable[Finding]:
     notifications = {f"shard {number}": str(number) for number in range(DUE_SHARDS)}
-    jobs = {f"jobs of {function}": shard for shard, function in WHOSE.items()}
+    functions = context.intention.functions
+    jobs = {f"jobs of {function}": shard for shard, function in WHOSE.items() if function in functions}
     waiting: dict[str, Waiting] = {}
 
     def look(shard: str) -> Iterable[Finding]:

@@ -158,7 +158,22 @@ def test_of_very_many_rows_only_so_many_are_counted(clinic: Clinic) -> None:
     assert len(looked.aws.given("dynamodb.Query")) == 5 + 9
 
 
-@pytest.mark.parametrize("metric", ["Failed", "FilterPolicyLimitExceeded", "ErasureFailed", "NotTaken"])
+@pytest.mark.parametrize(("functions", "seen"), [({}, False), ({"reconcile": "prod-reconcile"}, True)])
+def test_what_reconcile_has_left_counts_while_there_is_one(
+    clinic: Clinic, functions: dict[str, str], seen: bool
+) -> None:
+    answers = {"dynamodb__Query": due("reconciliation", 20), "cloudwatch__GetMetricData": metrics()}
+    told = clinic.giving(function_names=functions).answering(**answers).told(rows)
+    assert ("rows.due" in told) is seen
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        *("Failed", "FilterPolicyLimitExceeded", "ErasureFailed", "NotTaken"),
+        *("NotRepaired", "ReconciliationFailed"),
+    ],
+)
 def test_what_lately_went_wrong_with_rows(clinic: Clinic, metric: str) -> None:
     told = clinic.answering(dynamodb__Query=due("3"), cloudwatch__GetMetricData=metrics(**{metric: 2})).told(
         rows
