@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -78,13 +78,12 @@ class Stack:
             python=self.environment.setting("lambda_runtime").removeprefix("python"),
         )
 
-    def plan(self, *, destroy: bool = False, targets: Sequence[str] = ()) -> bool:
-        """Saves a plan, of everything or of the targets, and says whether it would change anything."""
+    def plan(self, *, destroy: bool = False) -> bool:
+        """Saves a plan, and says whether it would change anything."""
         return self.terraform.plan(
             out=self.plan_file,
             var_files=self.environment.var_files,
             destroy=destroy,
-            targets=targets,
         )
 
     def apply(self) -> None:

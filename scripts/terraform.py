@@ -78,7 +78,6 @@ class Terraform:
         variables: Mapping[str, Any] | None = None,
         destroy: bool = False,
         state: Path | None = None,
-        targets: Sequence[str] = (),
     ) -> bool:
         """Plans, and says whether there is anything to change."""
         code, _ = self._call(
@@ -89,7 +88,6 @@ class Terraform:
             destroy=IsFlagged if destroy else IsNotFlagged,
             out=out,
             state=state,
-            target=list(targets),
             var_file=[str(file) for file in var_files],
             var=dict(variables) if variables else None,
         )

@@ -21,8 +21,9 @@ from unittest.mock import patch
 
 import httpx
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+import scripts.stack
 from notifications.catalogue import CHANNELS
 from notifications.notification import timestamp
 from notifications.rows import marshal, unmarshal
@@ -32,13 +33,15 @@ from scripts.environment import LOCAL_ACCOUNT, Environment
 from scripts.local_aws import process
 from scripts.person import WELCOME, Application, Person, wait_for
 from scripts.stack import Stack
-from tests.inventory import everything
+from tests.inventory import everything, missing
+from tests.without_pool import without_pool
 
 Row = dict[str, Any]
 # as the shell had it: tests of other folders have an endpoint of their own
 GIVEN = os.environ.get("AWS_ENDPOINT_URL")
-# for an emulator without Cognito
-WITHOUT_POOL = [f"module.{name}" for name in ("tables", "topic", "post_confirmation")]
+# what the system can be deployed without, and what then is left out
+POOL = {"apigatewayv2", "cognito-idp"}
+SES = {"sesv2"}
 SENDER = "no-reply@example.com"
 # how e-mail goes out: the suite runs once with each, in the same environment
 WAYS = ("sns", "ses")
@@ -80,6 +83,7 @@ class Deployment:
     stack: Stack
     outputs: dict[str, Any]
     ours: bool
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> Environment:
@@ -443,10 +447,14 @@ class Probe:
 
 @dataclass
 class Place:
-    """Where the system is deployed: an emulator, and how e-mail goes out of it now."""
+    """Where the system is deployed: an emulator, and how e-mail goes out of it now.
+
+    lacks: the services that it does not have, and what it answered.
+    """
 
     url: str
     ours: bool
+    lacks: Mapping[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     way: str = ""
 
@@ -464,16 +472,18 @@ class Place:
         stack = self.stack
         stack.environment.activate()
         if self.way != way:
-            pool = answers(stack.environment.client("cognito-idp").list_user_pools)
-            stack.plan(targets=() if pool else WITHOUT_POOL)
+            stack.plan()
             stack.apply()
             self.way = way
-        return Deployment(stack, stack.outputs(), self.ours)
+        return Deployment(stack, stack.outputs(), self.ours, self.lacks)
 
 
 @pytest.fixture(scope="package")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """An emulator for these tests alone, with what AWS has before the system comes; empty after it."""
+    """An emulator for these tests alone, with what AWS has before the system comes; empty after it.
+
+    Where there are no user pools the system is deployed without; where more is missing, it cannot be.
+    """
     port = 0 if GIVEN else free_port()
     extra = {
         "LOCAL_AWS_FILTER_POLICIES_PER_TOPIC": "5000",
@@ -482,15 +492,24 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     }
     url = GIVEN or process.start(port, extra=extra).url
     built = tmp_path_factory.mktemp("package") / "lambda.zip"
-    with patch.dict(os.environ), patch.object(package, "TARGET", built):
-        place = Place(url, ours=not GIVEN)
-        aws = place.environment.activate()
+    with patch.dict(os.environ), patch.object(package, "TARGET", built), ExitStack() as leave_out:
+        aws = Place(url, ours=not GIVEN).environment.activate()
+        place = Place(url, ours=not GIVEN, lacks=missing(aws))
         try:
+            assert not (place.ours and place.lacks), place.lacks
+            if cannot := sorted(set(place.lacks) - POOL - SES):
+                pytest.skip(f"{url} has no {', '.join(cannot)}: the system cannot be deployed there")
+            if POOL & set(place.lacks):
+                root = without_pool(tmp_path_factory.mktemp("without-pool") / "terraform")
+                leave_out.enter_context(patch.object(scripts.stack, "TERRAFORM", root))
             identity = f"arn:aws:ses:{aws.region}:{LOCAL_ACCOUNT}:identity/{SENDER}"
-            with suppress(ClientError):
-                aws.client("sesv2").create_email_identity(EmailIdentity=SENDER)
+            if "sesv2" not in place.lacks:
+                with suppress(ClientError):
+                    aws.client("sesv2").create_email_identity(EmailIdentity=SENDER)
+            # some emulators want a principal of every platform; Google's has none
+            credential = {"PlatformCredential": "not-a-secret", "PlatformPrincipal": "none"}
             application = aws.client("sns").create_platform_application(
-                Name="app", Platform="GCM", Attributes={"PlatformCredential": "not-a-secret"}
+                Name="app", Platform="GCM", Attributes=credential
             )
             place.variables |= {
                 "TF_VAR_lambda_package_path": str(built),
@@ -499,9 +518,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                 "TF_VAR_reconcile_every_hours": "24",
                 "TF_VAR_api_cors_origins": json.dumps(["https://app.example.com"]),
                 "TF_VAR_push_application_arns": json.dumps({"GCM": application["PlatformApplicationArn"]}),
-                "TF_VAR_ses_identity": json.dumps({"arn": identity, "from_address": SENDER}),
             }
-            before = everything(aws)
+            if "sesv2" not in place.lacks:
+                place.variables["TF_VAR_ses_identity"] = json.dumps({"arn": identity, "from_address": SENDER})
+            before = everything(aws, place.lacks)
             place.stack.package()
             place.stack.init()
             yield place
@@ -509,7 +529,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
                 place.stack.plan(destroy=True)
                 place.stack.apply()
                 assert place.stack.terraform.resources() == []
-            assert everything(place.environment.activate()) == before
+            assert everything(place.environment.activate(), place.lacks) == before
         finally:
             if port:
                 process.stop(port)
@@ -518,6 +538,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture(scope="package", params=WAYS)
 def system(request: pytest.FixtureRequest, place: Place) -> Deployment:
     """The deployed system, once with each way for e-mail."""
+    if request.param == "ses" and "sesv2" in place.lacks:
+        pytest.skip(f"{place.url} has no sesv2: what is left out, EVERY_WAY=1 does by SNS")
     return place.deploy(request.param)
 
 
@@ -542,6 +564,9 @@ def lacking(system: Deployment, probes: dict[str, Probe]) -> dict[str, str]:
         system.application.mailbox.all()
     except (KeyError, httpx.HTTPError) as error:
         return found | dict.fromkeys(("mailbox", "trigger", "opt-in"), f"it shows no mail: {error!r}")
+    if absent := sorted(POOL & set(system.lacks)):
+        why = ", ".join(f"{service} ({system.lacks[service]})" for service in absent)
+        return found | dict.fromkeys(("trigger", "opt-in"), f"there is no {why}")
     person = Person()
     sub = system.application.sign_up(person)
     system.client("cognito-idp").admin_confirm_sign_up(UserPoolId=system.pool, Username=person.username)
@@ -551,13 +576,23 @@ def lacking(system: Deployment, probes: dict[str, Probe]) -> dict[str, str]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def needs(request: pytest.FixtureRequest, system: Deployment, lacking: dict[str, str]) -> None:
-    """Leaves out a test of what another emulator cannot do, and says so."""
-    marker = request.node.get_closest_marker("needs")
+def leave_out_what_needs(node: pytest.Item | pytest.Module, system: Deployment, lacking: Row) -> None:
+    """Leaves out a test, or a whole file, of what another emulator cannot do, and says so."""
+    marker = node.get_closest_marker("needs")
     for need in marker.args if marker else ():
         if need in lacking:
             pytest.skip(f"{system.environment.endpoint_url} has no {need}: {lacking[need]}")
+
+
+@pytest.fixture(autouse=True)
+def needs(request: pytest.FixtureRequest, system: Deployment, lacking: dict[str, str]) -> None:
+    leave_out_what_needs(request.node, system, lacking)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def all_need(request: pytest.FixtureRequest, system: Deployment, lacking: dict[str, str]) -> None:
+    """Before the fixtures that the tests of a file share."""
+    leave_out_what_needs(request.node, system, lacking)
 
 
 @pytest.fixture(scope="module")
@@ -607,15 +642,6 @@ def with_templates(package: bytes, folders: list[Path | None]) -> bytes:
             for name, path in sorted(files_of(folder)):
                 new.write(path, f"templates/{name}")
     return made.getvalue()
-
-
-def answers(call: Any, **arguments: Any) -> bool:
-    """Whether the emulator knows a call."""
-    try:
-        call(**arguments, MaxResults=1)
-    except (ClientError, BotoCoreError):
-        return False
-    return True
 
 
 def free_port() -> int:
