@@ -188,6 +188,8 @@ class Run:
     def _look_up(self) -> None:
         """Asks about each suspected record: who has registered meanwhile was not in the list either."""
         suspected = self.ledger.records(Orphan.SUSPECTED)
+        if not suspected:
+            return
         with self.show.bar("Records without a user", len(suspected), 0) as advance:
             for username, sub, _ in suspected:
                 self.lookups.wait()
@@ -231,7 +233,6 @@ class Run:
 
     def report(self) -> dict[str, Any]:
         """Everything that was found, as JSON has it. No e-mail address is in it."""
-        left = self.ledger.users(*WHY)
         return {
             "applied": self.apply,
             "users": self.ledger.seen,
@@ -243,7 +244,7 @@ class Run:
             ],
             "left": [
                 {"username": username, "sub": sub, "status": status, "verdict": verdict}
-                for username, sub, status, verdict in left
+                for username, sub, status, verdict in self.ledger.users(*WHY)
             ],
             "orphaned": [
                 {"username": username, "sub": sub, "verdict": verdict}
