@@ -2,10 +2,7 @@
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +25,7 @@ from scripts.person import (
     wait_for,
 )
 from scripts.stack import Stack, environment_named, plainly
+from scripts.story import Story
 from scripts.terraform import TerraformError
 
 REPORT = BUILD / "demo.json"
@@ -44,35 +42,6 @@ LOOK_NEXT = {
     "Another person": "make demo",
     "Stop": "make local-down",
 }
-
-
-@dataclass
-class Story:
-    """What has happened so far: told as it happens, and kept for the report."""
-
-    console: Console
-    steps: list[dict[str, Any]] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, what: str) -> Iterator[Callable[[str], None]]:
-        """Tells one step with the time that it took; what is passed to the result is told with it."""
-        began = time.monotonic()
-        details: list[str] = []
-        done = False
-        try:
-            if self.console.is_terminal:
-                with self.console.status(f"{what} …"):
-                    yield details.append
-            else:
-                yield details.append
-            done = True
-        finally:
-            seconds = time.monotonic() - began
-            self.steps.append({"step": what, "ok": done, "seconds": round(seconds, 2), "details": details})
-            mark = "[green]✓[/green]" if done else "[red]✗[/red]"
-            self.console.print(f"{mark} {what} [dim]{seconds:5.1f} s[/dim]", highlight=False)
-            for detail in details:
-                self.console.print(f"    {detail}", highlight=False, markup=False, style="dim")
 
 
 @click.command()

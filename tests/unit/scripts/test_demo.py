@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from scripts import demo
-from scripts.demo import Story
 from scripts.person import NotSeenError
+from scripts.story import Story
 from scripts.terraform import TerraformError
 
 RECORD = {"UserID": "ada"}
