@@ -8,6 +8,7 @@ export ENV LOCAL_AWS_PORT YES DRY_RUN REPLACE APPLY ERASE FORCE
 
 # These are handed on as they were typed: make would expand their dollars, and run what is in $(shell …).
 unexport TO EVERYONE CATEGORY DATA ID NOT_BEFORE EXPIRES_AT CANCEL CATALOGUE PACKAGE
+unexport ALLOW FINGERPRINT OUTPUT SUMMARY LOCK
 export NOTIFY_USER := $(value TO)
 export NOTIFY_EVERYONE := $(value EVERYONE)
 export NOTIFY_CATEGORY := $(value CATEGORY)
@@ -17,6 +18,11 @@ export NOTIFY_NOT_BEFORE := $(value NOT_BEFORE)
 export NOTIFY_EXPIRES_AT := $(value EXPIRES_AT)
 export NOTIFY_CANCEL := $(value CANCEL)
 export PREVIEW_CATALOGUE := $(value CATALOGUE)
+export GUARD_ALLOW := $(value ALLOW)
+export REVIEWED := $(value FINGERPRINT)
+export REVIEW_OUTPUT := $(value OUTPUT)
+export REVIEW_SUMMARY := $(value SUMMARY)
+export STATE_LOCK := $(value LOCK)
 export ROLLBACK_PACKAGE := $(value PACKAGE)
 # every shell has a USER of its own: only one that was given to make is meant
 ifeq ($(origin USER),command line)
@@ -40,7 +46,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
   { echo "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo deploy rollback plan outputs destroy package doctor reconcile notify preview \
+.PHONY: help demo plan plan-review deploy smoke-test unlock rollback outputs destroy package doctor reconcile notify preview \
         attach-trigger detach-trigger local-up local-status local-down \
         test test-unit test-terraform test-integration test-localstack \
         lint test-lint hooks fmt docs lock clean
@@ -64,10 +70,19 @@ demo: $(READY) ## Deploy to a local AWS and watch a person register
 	@$(RUN) scripts.demo
 
 plan: $(READY) ## Show what a deploy of ENV would change
-	@$(RUN) scripts.stack plan
+	@$(RUN) scripts.deploy plan
 
-deploy: $(READY) ## Deploy ENV: package, plan, ask, apply
-	@$(RUN) scripts.stack deploy
+plan-review: $(READY) ## Review a plan as Markdown, for a pull request: OUTPUT=review.md SUMMARY=review.json
+	@$(RUN) scripts.deploy review
+
+deploy: $(READY) ## Deploy ENV: check, package, plan, review, ask, apply, try; FINGERPRINT=… for that plan alone
+	@$(RUN) scripts.deploy deploy $(ARGS)
+
+smoke-test: $(READY) ## Register a throw-away user in ENV, look, and remove every trace
+	@$(RUN) scripts.smoke_test
+
+unlock: $(READY) ## Release the state's lock that a killed run has left: LOCK=…
+	@$(RUN) scripts.deploy unlock
 
 rollback: $(READY) ## Run the package that was deployed before in ENV, or PACKAGE=… of an older deploy
 	@$(RUN) scripts.rollback

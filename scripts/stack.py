@@ -1,4 +1,4 @@
-"""Plan, deploy, read and destroy one environment."""
+"""What Terraform makes of one environment: to build for it, read and destroy it."""
 
 import json
 import os
@@ -155,7 +155,7 @@ env_option = click.option(
 
 @click.group()
 def main() -> None:
-    """Plan, deploy, read and destroy one environment."""
+    """Build the package of one environment, read what is deployed, and destroy it."""
 
 
 @main.command(name="package")
@@ -166,35 +166,6 @@ def build(name: str) -> None:
     digest = Stack(remote(check_name(name))).package()
     size = package.TARGET.stat().st_size / 1024
     click.echo(f"{package.TARGET.relative_to(ROOT)}  {size:.0f} KiB  sha256 {digest}")
-
-
-@main.command()
-@env_option
-@click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if anything would change.")
-@plainly
-def plan(name: str, detailed: bool) -> None:
-    """Show what a deploy would change."""
-    stack = Stack(environment_named(name))
-    stack.package()
-    stack.init()
-    changes = stack.plan()
-    sys.exit(2 if changes and detailed else 0)
-
-
-@main.command()
-@env_option
-@click.option("--yes", is_flag=True, envvar="YES", help="Do not ask, except what Terraform itself refuses.")
-@plainly
-def deploy(name: str, yes: bool) -> None:
-    """Build the package, plan, ask, and apply just that plan."""
-    stack = Stack(environment_named(name))
-    stack.package()
-    stack.init()
-    if not stack.plan():
-        click.echo(f"Nothing to change in {name!r}.")
-        return
-    confirm(name, f"Apply this plan to {name!r}?", yes)
-    stack.apply()
 
 
 @main.command()

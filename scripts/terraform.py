@@ -107,6 +107,10 @@ class Terraform:
             var=dict(variables) if variables else None,
         )
 
+    def force_unlock(self, lock: str) -> None:
+        """Releases the lock of the state, by its id."""
+        self._run("force-unlock", lock, force=IsFlagged)
+
     def outputs(self) -> dict[str, Any]:
         """The root module's outputs, name → value; empty before the first apply."""
         found = json.loads(self._captured("output", json=IsFlagged))

@@ -42,7 +42,7 @@ def test_the_local_environment_is_the_emulator_whatever_the_shell_says_about_aws
     """The plan finds what was applied, so it has looked there."""
     port = str(urlsplit(system.environment.endpoint_url or "").port)
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.stack", "plan", "--env", "local", "--detailed-exitcode"],
+        [sys.executable, "-m", "scripts.deploy", "plan", "--env", "local", "--detailed-exitcode"],
         cwd=ROOT,
         env={**os.environ, **HOSTILE, "LOCAL_AWS_PORT": port},
         capture_output=True,

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import MagicMock, patch
 
 import pytest
+from click.testing import Result
 
-from scripts import environment
+from scripts import account, environment, package, stack, state_bucket
+from scripts.local_aws import process
 
 TOLD_APART = ("AWS_", "TF_", "MAKE", "MFLAGS", "ENV", "YES", "LOCAL_AWS_", "PYTEST_")
 
@@ -94,11 +96,11 @@ def fake_terraform(terraform_executable: FakeTerraform) -> FakeTerraform:
 def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A root module of a few lines, with the environments `local` and `dev`, in place of the real one."""
     terraform = tmp_path / "terraform"
-    for name, account in {"local": '["000000000000"]', "dev": "[]"}.items():
+    for name, accounts in {"local": '["000000000000"]', "dev": "[]"}.items():
         folder = terraform / "environments" / name
         folder.mkdir(parents=True)
         (folder / "terraform.tfvars").write_text(
-            f'aws_region = "eu-west-1"\nname_prefix = "some-{name}"\nallowed_account_ids = {account}\n'
+            f'aws_region = "eu-west-1"\nname_prefix = "some-{name}"\nallowed_account_ids = {accounts}\n'
         )
         (folder / "backend.hcl").write_text('key = "some.tfstate"\n')
     defaults = {"lambda_architecture": "arm64", "lambda_runtime": "python3.13"}
@@ -123,3 +125,38 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((environment.LOOPBACK, 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def terraform(
+    configuration: Path, fake_terraform: FakeTerraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> FakeTerraform:
+    """A Terraform on the PATH, with a state bucket and a package that need not be made."""
+    monkeypatch.setattr(stack, "ROOT", tmp_path)
+    monkeypatch.setattr(account, "check", lambda _environment: "123456789012")
+    monkeypatch.setattr(stack, "TERRAFORM", configuration)
+    for look in ("ensure", "find"):
+        monkeypatch.setattr(state_bucket, look, lambda _environment: "some-bucket")
+    monkeypatch.setattr(package, "build", lambda *_arguments, **_options: "0" * 64)
+    monkeypatch.setattr(package, "TARGET", tmp_path / "build/lambda.zip")
+    monkeypatch.setattr(environment, "provider_mirror", lambda: None)
+    monkeypatch.setenv("PATH", str(fake_terraform.bin))
+    return fake_terraform
+
+
+@pytest.fixture
+def local_aws(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
+    """A local AWS that is said to run wherever it is looked for."""
+    running = MagicMock(side_effect=lambda port: MagicMock(url=f"http://127.0.0.1:{port}"))
+    monkeypatch.setattr(process, "start", running)
+    monkeypatch.setattr(process, "find", running)
+    return running
+
+
+def sentence(result: Result) -> str:
+    """What a command that failed said: one line, and no more."""
+    assert result.exit_code == 1, result.output
+    (line,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert result.output.endswith(f"{line}\n")
+    assert isinstance(result.exception, SystemExit)
+    return line.removeprefix("Error: ")

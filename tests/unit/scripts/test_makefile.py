@@ -15,7 +15,7 @@ PHONY = sorted(
     set(re.findall(r"^\.PHONY:((?:.*\\\n)*.*)", MAKEFILE, re.MULTILINE)[0].replace("\\", "").split())
 )
 ISSUED = {  # what people are told to type
-    *("demo", "deploy", "rollback", "plan", "outputs", "destroy", "package", "preview"),
+    *("demo", "deploy", "rollback", "plan", "plan-review", "outputs", "destroy", "package", "preview"),
     *("attach-trigger", "detach-trigger", "lint", "hooks", "docs", "fmt", "clean"),
     *("test", "test-unit", "test-terraform", "test-integration", "local-up", "local-status", "local-down"),
 }
@@ -34,6 +34,11 @@ HANDED_ON = {
     "CANCEL": "NOTIFY_CANCEL",
     "CATALOGUE": "PREVIEW_CATALOGUE",
     "PACKAGE": "ROLLBACK_PACKAGE",
+    "ALLOW": "GUARD_ALLOW",
+    "FINGERPRINT": "REVIEWED",
+    "OUTPUT": "REVIEW_OUTPUT",
+    "SUMMARY": "REVIEW_SUMMARY",
+    "LOCK": "STATE_LOCK",
 }
 
 

@@ -151,8 +151,10 @@ def test_a_trigger_that_does_not_run_is_told(deployed: Deployed, smoke: SmokeTes
 
 def test_a_trigger_that_fails_is_told_with_what_cognito_says(deployed: Deployed, smoke: SmokeTest) -> None:
     def fail(_person: Person) -> None:
-        error = {"Code": "UserLambdaValidationException", "Message": "setting it up was delayed"}
-        raise ClientError({"Error": error}, "AdminConfirmSignUp")
+        raise ClientError(
+            {"Error": {"Code": "UserLambdaValidationException", "Message": "setting it up was delayed"}},
+            "AdminConfirmSignUp",
+        )
 
     deployed.trigger = fail
     assert failure(smoke) == (

@@ -9,49 +9,16 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
-from scripts import environment, package, stack, state_bucket
+from scripts import deploy, environment, package, stack, state_bucket
 from scripts.local_aws import process
-from tests.unit.scripts.conftest import FakeTerraform
+from tests.unit.scripts.conftest import FakeTerraform, sentence
 
 COMMANDS = ["plan", "deploy", "outputs", "destroy"]
 
 
-@pytest.fixture
-def terraform(
-    configuration: Path, fake_terraform: FakeTerraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> FakeTerraform:
-    """A Terraform on the PATH, with a state bucket and a package that need not be made."""
-    monkeypatch.setattr(stack, "ROOT", tmp_path)
-    monkeypatch.setattr(stack, "TERRAFORM", configuration)
-    for look in ("ensure", "find"):
-        monkeypatch.setattr(state_bucket, look, lambda _environment: "some-bucket")
-    monkeypatch.setattr(package, "build", lambda *_arguments, **_options: "0" * 64)
-    monkeypatch.setattr(package, "TARGET", tmp_path / "build/lambda.zip")
-    monkeypatch.setattr(environment, "provider_mirror", lambda: None)
-    monkeypatch.setenv("PATH", str(fake_terraform.bin))
-    return fake_terraform
-
-
-@pytest.fixture
-def local_aws(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
-    """A local AWS that is said to run wherever it is looked for."""
-    running = MagicMock(side_effect=lambda port: MagicMock(url=f"http://127.0.0.1:{port}"))
-    monkeypatch.setattr(process, "start", running)
-    monkeypatch.setattr(process, "find", running)
-    return running
-
-
-def run(*line: str) -> Result:
-    return CliRunner().invoke(stack.main, line)
-
-
-def sentence(result: Result) -> str:
-    """What a command that failed said: one line, and no more."""
-    assert result.exit_code == 1, result.output
-    (line,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
-    assert result.output.endswith(f"{line}\n")
-    assert isinstance(result.exception, SystemExit)
-    return line.removeprefix("Error: ")
+def run(command: str, *options: str) -> Result:
+    group = deploy.main if command in deploy.main.commands else stack.main
+    return CliRunner().invoke(group, [command, *options])
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -149,32 +116,13 @@ def test_terraform_is_prepared_with_the_environments_backend_and_bucket(
     assert Path(terraform.call["environment"]["TF_DATA_DIR"]).is_dir()
 
 
-def test_a_plan_that_would_change_something_is_no_failure(
-    terraform: FakeTerraform, local_aws: MagicMock
-) -> None:
+def test_just_the_plan_that_was_shown_is_destroyed(terraform: FakeTerraform, local_aws: MagicMock) -> None:
     terraform.answer("plan", code=2)
-    assert run("plan").exit_code == 0
-
-
-@pytest.mark.parametrize(("code", "status"), [(0, 0), (2, 2)])
-def test_a_plan_exits_with_two_for_changes_if_asked_to(
-    terraform: FakeTerraform, local_aws: MagicMock, code: int, status: int
-) -> None:
-    terraform.answer("plan", code=code)
-    assert run("plan", "--detailed-exitcode").exit_code == status
-    assert terraform.commands == ["init", "plan"]
-
-
-@pytest.mark.parametrize("command", ["deploy", "destroy"])
-def test_just_the_plan_that_was_shown_is_applied(
-    terraform: FakeTerraform, local_aws: MagicMock, command: str
-) -> None:
-    terraform.answer("plan", code=2)
-    assert run(command).exit_code == 0
+    assert run("destroy").exit_code == 0
     assert [c for c in terraform.commands if c != "output"] == ["init", "plan", "apply"]
     planned, applied = (call["arguments"] for call in terraform.calls[-2:])
     assert f"-out={applied[-1]}" in planned
-    assert ("-destroy" in planned) is (command == "destroy")
+    assert "-destroy" in planned
 
 
 def test_every_file_of_values_is_used_terraform_tfvars_first(
@@ -188,32 +136,29 @@ def test_every_file_of_values_is_used_terraform_tfvars_first(
     assert terraform.call["variable_files"] == [str(folder / name) for name in names]
 
 
-@pytest.mark.parametrize(("command", "said"), [("deploy", "Nothing to change"), ("destroy", "Nothing is")])
-def test_where_nothing_changes_nothing_is_asked_or_applied(
-    terraform: FakeTerraform, command: str, said: str
-) -> None:
-    result = run(command, "--env", "dev")
+def test_where_nothing_is_deployed_nothing_is_asked_or_destroyed(terraform: FakeTerraform) -> None:
+    result = run("destroy", "--env", "dev")
     assert result.exit_code == 0
-    assert said in result.output
+    assert "Nothing is deployed" in result.output
     assert "apply" not in terraform.commands
 
 
-@pytest.mark.parametrize("command", ["deploy", "destroy"])
-def test_without_a_terminal_and_a_yes_nothing_is_applied(terraform: FakeTerraform, command: str) -> None:
+def test_without_a_terminal_and_a_yes_nothing_is_destroyed(terraform: FakeTerraform) -> None:
     terraform.answer("plan", code=2)
-    assert sentence(run(command, "--env", "dev")) == "There is nobody to ask; look at the plan and say YES=1."
+    assert (
+        sentence(run("destroy", "--env", "dev")) == "There is nobody to ask; look at the plan and say YES=1."
+    )
     assert "apply" not in terraform.commands
 
 
-@pytest.mark.parametrize("command", ["deploy", "destroy"])
-@pytest.mark.parametrize(("yes", "applied"), [("1", True), ("0", False), ("", False)])
+@pytest.mark.parametrize(("yes", "destroyed"), [("1", True), ("0", False), ("", False)])
 def test_a_yes_from_the_shell_is_enough(
-    terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, command: str, yes: str, applied: bool
+    terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, yes: str, destroyed: bool
 ) -> None:
     monkeypatch.setenv("YES", yes)
     terraform.answer("plan", code=2)
-    run(command, "--env", "dev")
-    assert ("apply" in terraform.commands) is applied
+    run("destroy", "--env", "dev")
+    assert ("apply" in terraform.commands) is destroyed
 
 
 @pytest.mark.parametrize("answer", [True, False])
