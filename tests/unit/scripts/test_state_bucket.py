@@ -2,7 +2,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import boto3
 import click
@@ -41,6 +41,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, arn: str) -> MagicMock:
     """Every client of every environment; `get_caller_identity` answers with this ARN."""
     client = MagicMock()
     client.get_caller_identity.return_value = {"Account": ACCOUNT, "Arn": arn}
+    client.get_bucket_policy.return_value = {}
     monkeypatch.setattr(Environment, "client", lambda *_arguments: client)
     return client
 
@@ -77,6 +78,35 @@ def test_a_bucket_that_was_made_and_left_at_that_gets_its_settings(dev: Environm
     s3.create_bucket(Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     state_bucket.ensure(dev)
     check_settings(s3, NAME)
+
+
+def test_a_bucket_that_is_complete_is_only_read(dev: Environment, s3: "S3Client") -> None:
+    state_bucket.ensure(dev)
+    calls: list[str] = []
+    s3.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
+    with patch.object(Environment, "client", lambda _self, name: s3 if name == "s3" else boto3.client(name)):
+        state_bucket.ensure(dev)
+    assert [call for call in calls if not call.startswith(("Get", "Head"))] == []
+    assert len(calls) == 5
+
+
+def test_what_a_team_has_chosen_beside_it_stays(dev: Environment, s3: "S3Client") -> None:
+    state_bucket.ensure(dev)
+    rule: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "a-key"}}
+    s3.put_bucket_encryption(Bucket=NAME, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    own = {
+        "Sid": "Own",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/auditor"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{NAME}/*",
+    }
+    s3.put_bucket_policy(Bucket=NAME, Policy=json.dumps({"Version": "2012-10-17", "Statement": own}))
+    state_bucket.ensure(dev)
+    statements = json.loads(s3.get_bucket_policy(Bucket=NAME)["Policy"])["Statement"]
+    assert [statement["Sid"] for statement in statements] == ["Own", "OnlyByTls"]
+    (kept,) = s3.get_bucket_encryption(Bucket=NAME)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert kept["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
 
 
 def test_us_east_1_is_no_location_and_gets_its_bucket_all_the_same(dev: Environment, s3: "S3Client") -> None:
