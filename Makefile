@@ -46,7 +46,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
   { echo "Terraform 1.10 or newer is needed and was not found on PATH; install it and run this again." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo plan plan-review deploy smoke-test unlock rollback outputs destroy package doctor reconcile notify preview \
+.PHONY: help demo plan plan-review drift deploy smoke-test unlock rollback outputs destroy package doctor reconcile notify preview \
         attach-trigger detach-trigger local-up local-status local-down \
         test test-unit test-terraform test-integration test-localstack \
         lint test-lint hooks fmt docs lock clean
@@ -74,6 +74,9 @@ plan: $(READY) ## Show what a deploy of ENV would change
 
 plan-review: $(READY) ## Review a plan as Markdown, for a pull request: OUTPUT=review.md SUMMARY=review.json
 	@$(RUN) scripts.deploy review
+
+drift: $(READY) ## The same, and fail if ENV is no longer as it was deployed
+	@$(RUN) scripts.deploy review --detailed-exitcode
 
 deploy: $(READY) ## Deploy ENV: check, package, plan, review, ask, apply, try; FINGERPRINT=… for that plan alone
 	@$(RUN) scripts.deploy deploy $(ARGS)

@@ -34,6 +34,11 @@ def allow_option(command: click.decorators.FC) -> click.decorators.FC:
     )(command)
 
 
+detailed_option = click.option(
+    "--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if anything would change."
+)
+
+
 def review(stack: Stack, allow: tuple[str, ...]) -> Review:
     """The review of the plan that was saved, held to the project's rules and to those of the team's own."""
     own = TERRAFORM / "guard.toml"
@@ -60,7 +65,7 @@ def main() -> None:
 @main.command()
 @env_option
 @allow_option
-@click.option("--detailed-exitcode", "detailed", is_flag=True, help="Exit 2 if anything would change.")
+@detailed_option
 @plainly
 def plan(name: str, allow: tuple[str, ...], detailed: bool) -> None:
     """Show what a deploy would change, and what the guard says to it."""
@@ -74,6 +79,7 @@ def plan(name: str, allow: tuple[str, ...], detailed: bool) -> None:
 @main.command(name="review")
 @env_option
 @allow_option
+@detailed_option
 @click.option(
     "--output",
     envvar="REVIEW_OUTPUT",
@@ -87,7 +93,9 @@ def plan(name: str, allow: tuple[str, ...], detailed: bool) -> None:
     help="Where a summary goes, as JSON.",
 )
 @plainly
-def write_review(name: str, allow: tuple[str, ...], output: Path | None, summary: Path | None) -> None:
+def write_review(
+    name: str, allow: tuple[str, ...], detailed: bool, output: Path | None, summary: Path | None
+) -> None:
     """Write the review of a plan as Markdown, for a pull request.
 
     The last line tells the plan's fingerprint. Exits 3 if the guard stops the plan.
@@ -109,7 +117,7 @@ def write_review(name: str, allow: tuple[str, ...], output: Path | None, summary
         }
         summary.write_text(f"{json.dumps(found, indent=2)}\n", "utf-8")
     click.echo(reviewed.fingerprint)
-    sys.exit(STOPPED if reviewed.stops else 0)
+    sys.exit(STOPPED if reviewed.stops else 2 if changes and detailed else 0)
 
 
 @main.command()

@@ -152,10 +152,14 @@ def test_a_plan_that_would_change_something_is_no_failure_and_is_reviewed(
     reviewed.show.assert_called_once()
 
 
+@pytest.mark.parametrize("command", ["plan", "review"])
 @pytest.mark.parametrize("code", [0, 2])
-def test_a_plan_exits_with_two_for_changes_if_asked_to(changing: FakeTerraform, code: int) -> None:
+def test_who_asks_for_it_gets_an_exit_code_of_two_for_changes(
+    changing: FakeTerraform, command: str, code: int
+) -> None:
     changing.answer("plan", code=code)
-    assert run("plan", "--detailed-exitcode").exit_code == code
+    assert run(command, "--detailed-exitcode").exit_code == code
+    assert run(command).exit_code == 0
 
 
 def test_a_review_is_written_with_its_summary(
