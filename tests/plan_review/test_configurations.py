@@ -3,8 +3,28 @@
 from collections import Counter
 from collections.abc import Mapping
 
+import pytest
+
 from scripts.plan_review.plan import Action, Plan
+from scripts.plan_review.summary import headline
 from tests.plan_review.conftest import Json
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("nothing", "no changes"),
+        (
+            "builtin",
+            "7 to destroy, 4 to replace, 2 to forget, 22 to update, 1 to import, 6 to move, 5 to create, "
+            "1 to read, 6 outputs to change",
+        ),
+        ("many", "20 to destroy, 480 to update, 20 to create"),
+        ("drift", "2 to update, 1 to import, 1 to create, 3 changed outside of Terraform"),
+    ],
+)
+def test_one_line_says_what_happens(plans: Mapping[str, Json], name: str, line: str) -> None:
+    assert headline(Plan.of(plans[name])) == line
 
 
 def actions(plan: Json) -> dict[Action, int]:

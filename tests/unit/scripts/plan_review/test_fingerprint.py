@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from scripts.plan_review.fingerprint import VOLATILE, fingerprint
 from scripts.plan_review.plan import Plan
+from tests.unit.scripts.plan_review.plans import DOCUMENTS
 
 Json = Any
 
@@ -355,6 +356,11 @@ def leaves(value: Json, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
             yield from leaves(inner, (*path, key))
     else:
         yield path
+
+
+@given(DOCUMENTS, st.randoms(use_true_random=False))
+def test_any_plan_has_one(document: Json, chance: random.Random) -> None:
+    assert of(document, b"key") == of(shuffled(document, chance), b"key")
 
 
 @given(plans(), st.data())

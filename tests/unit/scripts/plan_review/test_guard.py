@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scripts.plan_review.guard import Finding, Verdict, check
 from scripts.plan_review.plan import Action, Plan
 from scripts.plan_review.rules import Rules
+from tests.unit.scripts.plan_review.plans import DOCUMENTS
 
 RULES = Rules.load()
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/users"
@@ -662,6 +663,11 @@ def test_guard_takes_values_of_any_shape(changes: list[Json], made_from: Any, al
     assert {*verdict.stops, *verdict.overridden} == {*alone.stops}
     assert verdict.not_judged == alone.not_judged
     assert {*verdict.unused} == {*allowed} - names(verdict.overridden) - names(verdict.not_judged)
+
+
+@given(DOCUMENTS)
+def test_guard_takes_any_plan(document: Json) -> None:
+    check(Plan.of(document), RULES)
 
 
 @given(st.lists(any_change(st.just("no-op")), max_size=4))
