@@ -163,6 +163,7 @@ def test_what_is_done_at_the_same_address_in_another_way_counts() -> None:
 def test_only_what_changes_of_an_update_counts() -> None:
     assert of(one(["update"], {"x": 1, "y": 1}, {"x": 2, "y": 1})) == of(one(["update"], {"x": 1}, {"x": 2}))
     assert of(one(["create"], None, {"x": 2, "y": 1})) != of(one(["create"], None, {"x": 2}))
+    assert of(one(["create"], None, {"x": 2, "y": None})) == of(one(["create"], None, {"x": 2}))
 
 
 @pytest.mark.parametrize("actions", [["delete"], ["forget"], ["delete", "create"]])
@@ -226,6 +227,19 @@ def test_provisioners_count_where_they_run() -> None:
     assert runs("true", ["update"]) == runs("rm -rf /", ["update"])
 
 
+@pytest.mark.parametrize("keys", ["", '["a.b]"]', "[0]"])
+def test_provisioners_count_in_a_module_whatever_its_key(keys: str) -> None:
+    def runs(command: str) -> str:
+        provisioner = {"type": "local-exec", "expressions": {"command": {"constant_value": command}}}
+        resource = {"mode": "managed", "type": "aws_sns_topic", "name": "this", "provisioners": [provisioner]}
+        inner = {"module_calls": {"inner": {"module": {"resources": [resource]}}}}
+        made_from = {"root_module": {"module_calls": {"outer": {"module": inner}}}}
+        created = one(["create"], None, {}) | {"configuration": made_from}
+        return of(but(created, f"module.outer{keys}.module.inner", "resource_changes", 0, "module_address"))
+
+    assert runs("true") != runs("rm -rf /")
+
+
 def test_all_variables_count_if_a_provider_uses_what_is_not_in_the_plan() -> None:
     region = ("configuration", "provider_config", "aws", "expressions", "region")
     by_local = but(PLAN, {"references": ["local.region"]}, *region)
@@ -247,21 +261,19 @@ def secret(value: Json, **more: Json) -> Json:
     return one(["create"], None, {"pin": value, "copy": value}, **marks)
 
 
+def with_password(value: str) -> Json:
+    """A plan with a provider that uses a sensitive variable."""
+    setting = ("configuration", "provider_config", "aws", "expressions", "token")
+    return but(
+        but(PLAN, {"references": ["var.password"]}, *setting), {"value": value}, "variables", "password"
+    )
+
+
 def test_secret_counts() -> None:
     assert of(secret("0815")) != of(secret("4711"))
     assert of(secret("0815"), b"key") != of(secret("4711"), b"key")
     assert of(secret("0815")) != of(secret("0815", after_sensitive={}))
-    sensitive = but(
-        PLAN,
-        {"references": ["var.password"]},
-        "configuration",
-        "provider_config",
-        "aws",
-        "expressions",
-        "token",
-    )
-    with_password = [but(sensitive, {"value": value}, "variables", "password") for value in ("a", "b")]
-    assert of(with_password[0]) != of(with_password[1])
+    assert of(with_password("a")) != of(with_password("b"))
 
 
 def test_secret_makes_each_try_expensive(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,6 +287,9 @@ def test_secret_makes_each_try_expensive(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(hashlib, "scrypt", scrypt)
     of(PLAN)
     of(secret("0815"), b"key")
+    # there is nothing to try out
+    of(secret(None))
+    of(secret(None, after_unknown={"pin": True}))
     assert derived == []
     of(secret("0815"))
     of(secret("4711"))
@@ -282,6 +297,10 @@ def test_secret_makes_each_try_expensive(monkeypatch: pytest.MonkeyPatch) -> Non
     # the salt is the rest of the plan: nothing can be computed beforehand, and nothing of the secret is in it
     assert len(derived) == 3
     assert derived[0] == derived[1] != derived[2]
+    of(with_password("a"))
+    of(with_password("b"))
+    assert len(derived) == 5
+    assert derived[3] == derived[4]
 
 
 def test_key_counts() -> None:
