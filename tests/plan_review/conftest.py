@@ -5,6 +5,7 @@ and hold many kinds of change, since to load the provider is most of a plan's ti
 """
 
 import json
+import re
 import shutil
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -133,6 +134,8 @@ def many(parent: Path) -> dict[str, Json]:
 def drift(parent: Path) -> dict[str, Json]:
     """The only one that needs an AWS: what was changed behind Terraform's back is seen by looking."""
     workshop = Workshop.of("drift", parent)
+    locked = re.findall('provider "(.+/aws)"', (TERRAFORM / ".terraform.lock.hcl").read_text())
+    workshop.rewrite("state.json", "AWS_PROVIDER", json.dumps(f'provider["{locked[0]}"]')[1:-1])
     port, home = free_port(), parent / "local-aws"
     running = process.start(port, home)
     try:

@@ -23,7 +23,7 @@ CHANGE = {
     "mode": "managed",
     "type": "aws_sns_topic",
     "name": "this",
-    "provider_name": "registry.terraform.io/hashicorp/aws",
+    "provider_name": "example.com/hashicorp/aws",
     "change": {
         "actions": ["update"],
         "before": {"id": "topic", "display_name": "old", "tags": {"a": "b"}, "policy": "p", "users": 1},
@@ -36,7 +36,7 @@ CONFIGURATION = {
     "provider_config": {
         "aws": {
             "name": "aws",
-            "full_name": "registry.terraform.io/hashicorp/aws",
+            "full_name": "example.com/hashicorp/aws",
             "version_constraint": ">= 5.0",
             "expressions": {"region": {"references": ["var.region"]}, "profile": {"constant_value": "dev"}},
         }
@@ -122,7 +122,7 @@ def test_what_is_not_done_does_not_count(same: Json) -> None:
         but(PLAN, "aws_sns_topic.that", "resource_changes", 0, "address"),
         but(PLAN, "00c0ffee", "resource_changes", 0, "deposed"),
         but(PLAN, "aws_sns_topic.that", "resource_changes", 0, "previous_address"),
-        but(PLAN, "registry.terraform.io/acme/aws", "resource_changes", 0, "provider_name"),
+        but(PLAN, "example.com/acme/aws", "resource_changes", 0, "provider_name"),
         but(PLAN, {"id": "topic"}, *IN_CHANGE, "importing"),
         but(PLAN, ["delete", "create"], *IN_CHANGE, "actions"),
         but(PLAN, "newer", *IN_CHANGE, "after", "display_name"),
