@@ -9,6 +9,7 @@ from rich.console import Console
 
 from scripts import account, plan_review
 from scripts.environment import BUILD, LOCAL, TERRAFORM
+from scripts.functions import Functions
 from scripts.plan_review import Review
 from scripts.smoke_test import SmokeTest
 from scripts.stack import Stack, confirm, env_option, environment_named, plainly
@@ -159,8 +160,11 @@ def deploy(name: str, allow: tuple[str, ...], fingerprint: str | None, smoke_tes
             ) from None
     else:
         click.echo(f"Nothing to change in {name!r}.")
+    outputs = stack.outputs()
+    if finished := Functions.of(stack.environment.client("lambda"), outputs).finish(stack.package_path):
+        click.echo(f"An interrupted deploy had not finished {', '.join(finished)}: now they are.")
     if smoke_test:
-        SmokeTest(stack.environment, stack.outputs(), Story(console)).run()
+        SmokeTest(stack.environment, outputs, Story(console)).run()
     click.echo("\nWhat to do next:")
     for what, command in NEXT.items():
         click.echo(f"  {command + ('' if name == LOCAL else f' ENV={name}'):<26}  {what}")

@@ -67,12 +67,14 @@ class Environment:
         return {name: value for file in self.var_files for name, value in load_hcl(file).items()}
 
     def setting(self, name: str) -> str:
-        """The value that the root module's variable has here: from its *.tfvars, or its default.
+        """The value that the root module's variable has here, as Terraform takes it.
+
+        From its *.tfvars, else from the shell's TF_VAR_…, else its default.
 
         Raises:
             click.ClickException: it has neither; the message names it.
         """
-        value = self.settings.get(name)
+        value = self.settings.get(name, self.variables.get(f"TF_VAR_{name}"))
         if value is None:
             declared: list[dict[str, Any]] = load_hcl(TERRAFORM / "variables.tf")["variable"]
             value = next(variable[name] for variable in declared if name in variable).get("default")

@@ -48,6 +48,11 @@ class Stack:
     def plan_file(self) -> Path:
         return self.environment.data_dir / "plan.tfplan"
 
+    @property
+    def package_path(self) -> Path:
+        """The package that the functions are given: what is built here, unless a variable says otherwise."""
+        return (TERRAFORM / self.environment.setting("lambda_package_path")).resolve()
+
     def init(self, *, new: bool = True) -> None:
         """Prepares Terraform. The state bucket is made where there is none, if the stack may be new.
 

@@ -52,9 +52,12 @@ class Command:
 
 @pytest.fixture
 def drifted(system: Deployment) -> str:
-    """The name of a function that was changed behind Terraform's back."""
-    name: str = system.outputs["function_names"]["sweep"]
+    """The name of a function that was changed behind Terraform's back, with the version that is called."""
+    name, alias = system.live("sweep").values()
     system.functions.update_function_configuration(FunctionName=name, Description=DRIFT)
+    system.functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+    version = system.functions.publish_version(FunctionName=name)["Version"]
+    system.functions.update_alias(FunctionName=name, Name=alias, FunctionVersion=version)
     return name
 
 
@@ -80,4 +83,5 @@ def test_only_the_reviewed_plan_is_applied_and_an_interrupted_deploy_is_finished
     assert again.end() == 0, again.said
     assert "Remove every trace" in again.said
     assert system.functions.get_function_configuration(FunctionName=drifted)["Description"] != DRIFT
+    assert system.configuration("sweep")["Description"] != DRIFT
     assert not system.stack.plan()

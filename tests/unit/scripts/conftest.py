@@ -103,7 +103,11 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             f'aws_region = "eu-west-1"\nname_prefix = "some-{name}"\nallowed_account_ids = {accounts}\n'
         )
         (folder / "backend.hcl").write_text('key = "some.tfstate"\n')
-    defaults = {"lambda_architecture": "arm64", "lambda_runtime": "python3.13"}
+    defaults = {
+        "lambda_architecture": "arm64",
+        "lambda_package_path": "../build/lambda.zip",
+        "lambda_runtime": "python3.13",
+    }
     (terraform / "variables.tf").write_text(
         "".join(
             f'variable "{name}" {{\n  type    = string\n  default = "{default}"\n}}\n'

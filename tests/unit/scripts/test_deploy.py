@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from scripts import account, deploy, plan_review
+from scripts.functions import Functions
 from scripts.smoke_test import SmokeTest, SmokeTestError
 from tests.unit.scripts.conftest import FakeTerraform, sentence
 
@@ -33,8 +34,16 @@ def reviewed(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
 
 
 @pytest.fixture
+def finish(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
+    """Whether the functions run what was planned: they do."""
+    finish = MagicMock(return_value=[])
+    monkeypatch.setattr(Functions, "of", lambda _client, _outputs: MagicMock(finish=finish))
+    return finish
+
+
+@pytest.fixture
 def changing(
-    terraform: FakeTerraform, local_aws: MagicMock, smoke: MagicMock, reviewed: MagicMock
+    terraform: FakeTerraform, local_aws: MagicMock, smoke: MagicMock, reviewed: MagicMock, finish: MagicMock
 ) -> FakeTerraform:
     """A Terraform that plans a change."""
     terraform.answer("plan", code=2)
@@ -83,6 +92,26 @@ def test_where_nothing_changes_nothing_is_asked_or_applied_but_it_is_tried(
     assert "Nothing to change" in result.output
     assert changing.commands == ["init", "plan", "output"]
     smoke.assert_called_once_with()
+
+
+@pytest.mark.parametrize("changes", [0, 2], ids=["nothing to change", "applied"])
+def test_what_an_earlier_deploy_has_not_finished_is_finished_before_it_is_tried(
+    changing: FakeTerraform, smoke: MagicMock, finish: MagicMock, configuration: Path, changes: int
+) -> None:
+    changing.answer("plan", code=changes)
+    finish.return_value = ["api", "sweep"]
+    smoke.side_effect = finish.assert_called_once
+    result = run("deploy")
+    assert "An interrupted deploy had not finished api, sweep: now they are." in result.output
+    finish.assert_called_once_with(configuration.parent / "build/lambda.zip")
+    smoke.assert_called_once_with()
+
+
+def test_what_is_not_applied_is_not_finished_either(changing: FakeTerraform, finish: MagicMock) -> None:
+    run("deploy", "--env", "dev")
+    changing.answer("apply", code=1)
+    run("deploy", "--env", "dev", "--yes")
+    finish.assert_not_called()
 
 
 def test_the_smoke_test_can_be_left_out(changing: FakeTerraform, smoke: MagicMock) -> None:

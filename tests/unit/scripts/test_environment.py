@@ -300,6 +300,13 @@ def test_a_setting_is_that_of_the_environment_or_the_default(configuration: Path
     assert dev.region == "eu-west-3"
 
 
+def test_a_setting_of_the_shell_counts_before_the_default_alone(configuration: Path) -> None:
+    shell = {"TF_VAR_lambda_runtime": "python3.12", "TF_VAR_name_prefix": "other"}
+    dev = environment.remote("dev", shell)
+    assert dev.setting("lambda_runtime") == "python3.12"
+    assert dev.setting("name_prefix") == "some-dev"
+
+
 def test_a_setting_of_a_later_file_counts(configuration: Path) -> None:
     dev = environment.remote("dev", {})
     for name, region in {"catalogue": "eu-west-2", "zone": "eu-west-3"}.items():
