@@ -97,6 +97,7 @@ def main() -> None:
         function_environment,
         function_metrics,
         http_api,
+        management,
         schedules,
         ses,
         simulation,
@@ -115,6 +116,7 @@ def main() -> None:
     function_environment.install(limits)
     function_metrics.install()
     authorization.install()
+    management.install()
     simulation.install()
     terraform_drift.install()
     schedules.install()
