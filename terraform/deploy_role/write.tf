@@ -1,0 +1,279 @@
+# What an apply takes beside what a plan does. See read.tf for `reason` and `unseen`.
+
+locals {
+  write_state_and_roles = [
+    {
+      sid       = "WriteState"
+      actions   = ["s3:PutObject"]
+      resources = [local.state]
+    },
+    {
+      # Only within the boundary: else a role could be made that may do everything, and be given to a function.
+      sid        = "MakeBoundedRoles"
+      actions    = ["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
+      resources  = [local.roles]
+      conditions = [{ test = "StringEquals", variable = "iam:PermissionsBoundary", values = [local.boundary_arn] }]
+    },
+    {
+      sid = "ChangeRoles"
+      actions = [
+        "iam:DeleteRole",
+        "iam:DeleteRolePolicy",
+        "iam:ListInstanceProfilesForRole",
+        "iam:TagRole",
+        "iam:UntagRole",
+        "iam:UpdateAssumeRolePolicy",
+        "iam:UpdateRole",
+        "iam:UpdateRoleDescription",
+      ]
+      resources = [local.roles]
+    },
+    {
+      sid        = "GiveRolesToFunctionsAndSchedules"
+      actions    = ["iam:PassRole"]
+      resources  = [local.roles]
+      conditions = [{ test = "StringEquals", variable = "iam:PassedToService", values = ["lambda.amazonaws.com", "scheduler.amazonaws.com"] }]
+    },
+    {
+      sid     = "LetServicesMakeTheirOwnRoles"
+      actions = ["iam:CreateServiceLinkedRole"]
+      resources = [
+        "${local.service_linked_roles}/email.cognito-idp.amazonaws.com/AWSServiceRoleForAmazonCognitoIdpEmailService",
+        "${local.service_linked_roles}/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway",
+      ]
+      unseen = "The first API of an account, and the first pool that sends by SES, make their service-linked role in the caller's name (\"Using service-linked roles\" of API Gateway and of Cognito). Emulators make none."
+    },
+  ]
+
+  write_functions = [
+    {
+      sid = "WriteFunctions"
+      actions = [
+        "lambda:AddPermission",
+        "lambda:CreateFunction",
+        "lambda:DeleteFunction",
+        "lambda:DeleteFunctionEventInvokeConfig",
+        "lambda:PutFunctionEventInvokeConfig",
+        "lambda:RemovePermission",
+        "lambda:TagResource",
+        "lambda:UntagResource",
+        "lambda:UpdateFunctionCode",
+        "lambda:UpdateFunctionConfiguration",
+      ]
+      resources = [local.functions]
+    },
+    {
+      sid = "WriteEventSourceMappings"
+      actions = [
+        "lambda:CreateEventSourceMapping",
+        "lambda:DeleteEventSourceMapping",
+        "lambda:UpdateEventSourceMapping",
+      ]
+      resources  = ["*"]
+      reason     = "To create one names no resource. The condition holds for all three."
+      conditions = [{ test = "ArnLike", variable = "lambda:FunctionArn", values = [local.functions] }]
+    },
+    {
+      sid        = "TagNewEventSourceMappings"
+      actions    = ["lambda:TagResource"]
+      resources  = [local.event_source_mappings]
+      conditions = local.becomes_ours
+    },
+    {
+      sid        = "TagEventSourceMappings"
+      actions    = ["lambda:TagResource", "lambda:UntagResource"]
+      resources  = [local.event_source_mappings]
+      conditions = local.is_ours
+    },
+    {
+      sid = "WriteSchedules"
+      actions = [
+        "scheduler:CreateSchedule",
+        "scheduler:CreateScheduleGroup",
+        "scheduler:DeleteSchedule",
+        "scheduler:DeleteScheduleGroup",
+        "scheduler:TagResource",
+        "scheduler:UntagResource",
+        "scheduler:UpdateSchedule",
+      ]
+      resources = [local.schedules, local.schedule_groups]
+    },
+    {
+      sid       = "WriteApi"
+      actions   = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST"]
+      resources = local.apis
+      reason    = "As for ReadApi: AWS has no narrower way to say which API. An account of its own for each environment keeps the others' out of reach."
+    },
+    {
+      sid       = "TagApi"
+      actions   = ["apigateway:DELETE", "apigateway:POST"]
+      resources = [local.api_tags]
+      reason    = "A tag's resource has the random id of its API in it."
+    },
+    {
+      sid       = "TagNewApi"
+      actions   = ["apigateway:TagResource"]
+      resources = local.apis
+      reason    = "As for ReadApi."
+      unseen    = "API Gateway asks for it when an API or a stage is made with tags; emulators do not."
+    },
+    {
+      sid = "WriteLogGroups"
+      actions = [
+        "logs:AssociateKmsKey",
+        "logs:CreateLogGroup",
+        "logs:DeleteLogGroup",
+        "logs:DisassociateKmsKey",
+        "logs:PutRetentionPolicy",
+        "logs:TagResource",
+        "logs:UntagResource",
+      ]
+      resources = local.log_groups
+    },
+    {
+      sid = "DeliverAccessLogs"
+      actions = [
+        "logs:CreateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
+      ]
+      resources = ["*"]
+      reason    = "CloudWatch Logs has no resource for any of them."
+      unseen    = "API Gateway makes the delivery of a stage's log in the caller's name (\"Configure logging for HTTP APIs in API Gateway\"). Emulators make none."
+    },
+  ]
+
+  write_data = [
+    {
+      sid = "WriteTables"
+      actions = [
+        "dynamodb:CreateTable",
+        "dynamodb:TagResource",
+        "dynamodb:UntagResource",
+        "dynamodb:UpdateContinuousBackups",
+        "dynamodb:UpdateTable",
+        "dynamodb:UpdateTimeToLive",
+      ]
+      resources = [local.tables]
+    },
+    {
+      sid        = "MakeUserPool"
+      actions    = ["cognito-idp:CreateUserPool"]
+      resources  = ["*"]
+      reason     = "There is no pool yet that could be named."
+      conditions = local.becomes_ours
+    },
+    {
+      sid        = "TagNewUserPool"
+      actions    = ["cognito-idp:TagResource"]
+      resources  = [local.pools]
+      conditions = local.becomes_ours
+    },
+    {
+      sid = "WriteUserPool"
+      actions = [
+        "cognito-idp:CreateUserPoolClient",
+        "cognito-idp:DeleteUserPoolClient",
+        "cognito-idp:TagResource",
+        "cognito-idp:UntagResource",
+        "cognito-idp:UpdateUserPool",
+        "cognito-idp:UpdateUserPoolClient",
+      ]
+      resources  = [local.pools]
+      conditions = local.is_ours
+    },
+    {
+      sid       = "MakeSigningKey"
+      actions   = ["kms:CreateKey"]
+      resources = ["*"]
+      reason    = "There is no key yet that could be named. The conditions hold it to keys that only sign."
+      conditions = concat(local.becomes_ours, [
+        { test = "StringEquals", variable = "kms:KeySpec", values = ["HMAC_256"] },
+      ])
+    },
+    {
+      # Only keys that sign: else a key of others that has no tag could be made the stack's.
+      sid       = "TagNewSigningKey"
+      actions   = ["kms:TagResource"]
+      resources = [local.keys]
+      conditions = concat(local.becomes_ours, [
+        { test = "StringEquals", variable = "kms:KeySpec", values = ["HMAC_256"] },
+      ])
+    },
+    {
+      sid        = "WriteSigningKey"
+      actions    = ["kms:PutKeyPolicy", "kms:TagResource", "kms:UntagResource"]
+      resources  = [local.keys]
+      conditions = local.is_ours
+    },
+    {
+      sid       = "WriteTopics"
+      actions   = ["sns:CreateTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"]
+      resources = [local.topics]
+    },
+    {
+      sid       = "WriteQueues"
+      actions   = ["sqs:CreateQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"]
+      resources = [local.queues]
+    },
+    {
+      sid = "WriteConfigurationSet"
+      actions = [
+        "ses:CreateConfigurationSet",
+        "ses:CreateConfigurationSetEventDestination",
+        "ses:DeleteConfigurationSet",
+        "ses:DeleteConfigurationSetEventDestination",
+        "ses:TagResource",
+        "ses:UntagResource",
+        "ses:UpdateConfigurationSetEventDestination",
+      ]
+      resources = local.own_configuration_sets
+    },
+  ]
+
+  # By way of DynamoDB alone, which keeps a grant for as long as there is the table.
+  use_customer_key = [
+    {
+      sid        = "LetTablesUseCustomerKey"
+      actions    = ["kms:CreateGrant", "kms:Decrypt"]
+      resources  = compact([var.kms_key_arn])
+      unseen     = "A table takes its key in the caller's name (\"Using customer managed keys\" of DynamoDB). Emulators ask nobody."
+      conditions = [{ test = "StringEquals", variable = "kms:ViaService", values = ["dynamodb.${var.aws_region}.amazonaws.com"] }]
+    },
+  ]
+
+  # With data_deletion alone.
+  delete_data = [
+    {
+      sid       = "DeleteTables"
+      actions   = ["dynamodb:DeleteTable"]
+      resources = [local.tables]
+    },
+    {
+      sid        = "DeleteUserPool"
+      actions    = ["cognito-idp:DeleteUserPool"]
+      resources  = [local.pools]
+      conditions = local.is_ours
+    },
+    {
+      sid        = "DeleteSigningKey"
+      actions    = ["kms:ScheduleKeyDeletion"]
+      resources  = [local.keys]
+      conditions = local.is_ours
+    },
+    {
+      sid       = "DeleteTopics"
+      actions   = ["sns:DeleteTopic"]
+      resources = [local.topics]
+    },
+    {
+      sid       = "DeleteQueues"
+      actions   = ["sqs:DeleteQueue"]
+      resources = [local.queues]
+    },
+  ]
+}
