@@ -48,6 +48,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
 .DEFAULT_GOAL := help
 .PHONY: help demo plan plan-review drift deploy smoke-test unlock rollback outputs destroy package doctor reconcile notify preview \
         attach-trigger detach-trigger local-up local-status local-down \
+        deploy-role deploy-calls github \
         test test-unit test-terraform test-integration test-localstack \
         lint test-lint hooks fmt docs lock clean
 
@@ -107,6 +108,15 @@ package: $(READY) ## Build build/lambda.zip as ENV wants it
 
 preview: $(READY) ## Show what the templates of ENV say, or of an example: CATALOGUE=shop
 	@$(RUN) scripts.preview
+
+deploy-role: $(READY) ## Make what GitHub's workflows need to plan and deploy ENV; for an administrator
+	@$(RUN) scripts.deploy_role
+
+deploy-calls: $(READY) ## Record anew which AWS calls a plan and a deploy make, in a local AWS of its own
+	@$(RUN) scripts.deploy_calls
+
+github: $(READY) ## For the workflows of GitHub: DO=role, allowed, review, reviewed or drift
+	@$(RUN) scripts.github $(DO)
 
 notify: $(READY) ## Send a notification: TO=ada CATEGORY=orders DATA='{"order":"1042"}'
 	@$(RUN) scripts.notify $(ARGS)

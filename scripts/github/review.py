@@ -1,0 +1,138 @@
+"""The review of a plan as a comment on its pull request, and what a deploy learns from it after the merge.
+
+There is one comment for each environment. Its first line, which GitHub does not show, says for which, with
+the fingerprint of the plan and what the guard was told to let pass; nothing else in it is read by a program.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from scripts.github.api import BOT, MAX_BODY, GitHub, Json, Run
+
+# rules are named like this, and so are resources; a comment's mark ends at "-->"
+_ALLOWED = re.compile(r"[a-z][a-z0-9_-]*")
+_FINGERPRINT = re.compile(r"v[0-9]+-[A-Za-z0-9_-]+")
+LABEL = "allow: "
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The first line of a comment.
+
+    fingerprint: of the plan, if it may be applied: not if there was none, or the guard has stopped it.
+    allowed: the guard's rules that it was to let pass.
+    """
+
+    environment: str
+    fingerprint: str = ""
+    allowed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        told = {"fingerprint": self.fingerprint, "allowed": list(self.allowed)}
+        return f"{self._beginning}{json.dumps(told)} -->"
+
+    @property
+    def _beginning(self) -> str:
+        return f"<!-- plan-review {self.environment} "
+
+    def of(self, comment: Json) -> Mark | None:
+        """The mark of a comment, if it is one for this environment."""
+        line = str(comment.get("body") or "").split("\n", maxsplit=1)[0].rstrip("\r")
+        if not (line.startswith(self._beginning) and line.endswith(" -->")):
+            return None
+        try:
+            told = json.loads(line.removeprefix(self._beginning).removesuffix(" -->"))
+            return Mark(self.environment, told["fingerprint"], tuple(told["allowed"]))
+        except (ValueError, KeyError, TypeError):
+            return Mark(self.environment)
+
+
+def allowed(labels: list[Json]) -> tuple[str, ...]:
+    """The guard's rules that a pull request's labels let pass: "allow: some-rule".
+
+    Raises:
+        click.ClickException: a label names something that no rule can be called.
+    """
+    names = (str(label["name"]) for label in labels)
+    rules = sorted(name.removeprefix(LABEL).strip() for name in names if name.startswith(LABEL))
+    for rule in rules:
+        if not _ALLOWED.fullmatch(rule):
+            raise click.ClickException(f"The label {LABEL + rule!r} names no rule of the guard.")
+    return tuple(rules)
+
+
+def body_of(run: Run, environment: str, review: Path, summary: Path, allowed: tuple[str, ...]) -> str:
+    """The comment: the review, or that there is none. Without a summary the plan has failed.
+
+    Raises:
+        click.ClickException: the summary is of another environment.
+    """
+    where = f"[{run.pull_request['head']['sha'][:8]}]({run.url})"
+    if not (review.is_file() and summary.is_file()):
+        return f"{Mark(environment)}\n**{environment}**: there is no plan of {where}; its log says why.\n"
+    told = json.loads(summary.read_text("utf-8"))
+    if told["environment"] != environment:
+        raise click.ClickException(f"{summary} is of {told['environment']!r}, and not of {environment!r}.")
+    mark = Mark(environment, "" if told["stopped"] else told["fingerprint"], allowed)
+    text = review.read_text("utf-8").rstrip("\n")
+    body = f"{mark}\n{text}\n\n{where} · `{told['fingerprint']}`\n"
+    if len(body) <= MAX_BODY:
+        return body
+    return (
+        f"{mark}\n**{environment}**: the review is too long for a comment; "
+        f"it is on the page of {where}.\n\n`{told['fingerprint']}`\n"
+    )
+
+
+def put(github: GitHub, number: int, environment: str, body: str) -> None:
+    """Puts the comment on the pull request, in the place of the one that is there."""
+    there = [one for one in github.comments(number) if Mark(environment).of(one)]
+    if not there:
+        github.comment(number, body)
+        return
+    if there[0]["body"] != body:
+        github.change_comment(there[0], body)
+    for one in there[1:]:  # of two runs at once
+        github.delete_comment(one)
+
+
+def reviewed(github: GitHub, sha: str, environment: str) -> Mark:
+    """What was reviewed of the plan that a commit is to bring to an environment.
+
+    Raises:
+        click.ClickException: nothing was, or it may not be applied; the message says what to do.
+    """
+    instead = (
+        f"Look at the plan (make plan-review ENV={environment}), and run this workflow by hand with "
+        "its fingerprint."
+    )
+    merged = [
+        one for one in github.pull_requests_of(sha) if one["merged_at"] and one["merge_commit_sha"] == sha
+    ]
+    if len(merged) != 1:
+        raise click.ClickException(
+            f"{sha[:8]} is not the merge of a pull request, so no review belongs to it. {instead}"
+        )
+    number = merged[0]["number"]
+    comments = [(one, mark) for one in github.comments(number) if (mark := Mark(environment).of(one))]
+    if not comments:
+        raise click.ClickException(f"#{number} has no review of {environment}. {instead}")
+    comment, mark = comments[0]
+    if not _FINGERPRINT.fullmatch(mark.fingerprint):
+        raise click.ClickException(
+            f"The review in #{number} lets nothing be done to {environment}. {instead}"
+        )
+    editor = github.editor_of(comment)
+    if editor not in (None, BOT, BOT.removesuffix("[bot]")):
+        raise click.ClickException(
+            f"The review of {environment} in #{number} was changed by {editor}. {instead}"
+        )
+    if not all(_ALLOWED.fullmatch(rule) for rule in mark.allowed):
+        raise click.ClickException(f"The review in #{number} lets something pass that is no rule. {instead}")
+    return mark
