@@ -110,7 +110,7 @@ preview: $(READY) ## Show what the templates of ENV say, or of an example: CATAL
 	@$(RUN) scripts.preview
 
 deploy-role: $(READY) ## Make what GitHub's workflows need to plan and deploy ENV; for an administrator
-	@$(RUN) scripts.deploy_role
+	@$(RUN) scripts.deploy_role $(ARGS)
 
 deploy-calls: $(READY) ## Record anew which AWS calls a plan and a deploy make, in a local AWS of its own
 	@$(RUN) scripts.deploy_calls
