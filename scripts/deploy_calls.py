@@ -1,17 +1,18 @@
 """Which calls of AWS a plan and a deploy make, as Terraform and the SDK tell it themselves.
 
-`make deploy-calls` deploys to a local AWS, changes everything that can be changed, and destroys it again;
-what was called meanwhile, and the IAM actions that this takes, it writes to terraform/deploy_role/calls.json.
-The tests hold the policies of terraform/deploy_role to that.
+`make deploy-calls` deploys the stack to a local AWS, changes what variables can change and what code might,
+and destroys it again; what was called meanwhile, and the IAM actions that this takes, it writes to
+terraform/deploy_role/calls.json. The tests hold the policies beside it to that.
 """
 
 import json
+import shutil
 import socket
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ import botocore.session
 import click
 from botocore.history import BaseHistoryHandler, get_global_history_recorder
 
-from scripts import environment
-from scripts.environment import LOCAL_ACCOUNT, LOOPBACK, ROOT
+from scripts import environment, state_bucket
+from scripts.environment import LOCAL_ACCOUNT, LOOPBACK, ROOT, TERRAFORM, Environment
 from scripts.local_aws import process
-from scripts.stack import Stack, plainly
-from scripts.terraform import TerraformError
+from scripts.stack import plainly
+from scripts.terraform import Terraform, TerraformError
 
 Json = dict[str, Any]
 
@@ -192,11 +193,12 @@ def record_of(phases: Mapping[str, Iterable[Call]]) -> Record:
     return record
 
 
-# What is deployed at first: e-mail by SNS. Whatever else can be chosen is in the change.
 SENDER = "no-reply@example.com"
 IDENTITY = {"arn": f"arn:aws:ses:eu-west-1:{LOCAL_ACCOUNT}:identity/{SENDER}", "from_address": SENDER}
-AT_FIRST: Json = {"ses_identity": IDENTITY}
-CHANGE: Json = {
+BOUNDARIES = [f"arn:aws:iam::{LOCAL_ACCOUNT}:policy/boundary-{number}" for number in (1, 2)]
+# What is deployed at first, and then all that can be chosen chosen otherwise.
+AT_FIRST: Json = {"permissions_boundary_arn": BOUNDARIES[0], "ses_identity": IDENTITY}
+CHANGED: Json = {
     "api_cors_origins": ["https://app.example.com"],
     "api_throttle": {"rate": 5, "burst": 10},
     "deletion_protection": True,
@@ -204,111 +206,153 @@ CHANGE: Json = {
     "lambda_runtime": "python3.12",
     "log_retention_days": 3,
     "password_minimum_length": 14,
-    "permissions_boundary_arn": f"arn:aws:iam::{LOCAL_ACCOUNT}:policy/boundary",
+    "permissions_boundary_arn": BOUNDARIES[1],
     "ses_identity": IDENTITY,
     "tags": {"Team": "recording"},
     "token_lifetimes": {"access_minutes": 30},
 }
+# What no variable changes, and a later version of the modules might: file, what is there, what comes instead.
+EDITS = [
+    ("modules/http_api/main.tf", '"user-pool"', '"the-user-pool"'),
+    (
+        "modules/http_api/main.tf",
+        'payload_format_version = "2.0"',
+        'payload_format_version = "2.0"\n  timeout_milliseconds = 20000',
+    ),
+    ("modules/http_api/main.tf", 'type = "NONE"', 'type = "NONE"\n  operation_name = "changed"'),
+    ("modules/iam/main.tf", "= var.description", '= "${var.description} Changed."'),
+    ("modules/iam/main.tf", '        Action    = "sts', '        Sid = "Changed"\n        Action = "sts'),
+    ("modules/lambda/triggers.tf", "= var.stream.batch_window_seconds", "= 3"),
+    ("modules/lambda/triggers.tf", '"Calls the function ${var.name}."', '"Calls it."'),
+    ("modules/ses_feedback/main.tf", '"BOUNCE", "COMPLAINT"', '"BOUNCE", "COMPLAINT", "REJECT"'),
+    (
+        "modules/ses_feedback/main.tf",
+        "= var.function.arn",
+        '= var.function.arn\n  filter_policy = jsonencode({ changed = ["yes"] })',
+    ),
+    ("modules/signing_key/main.tf", '"Signs the links', '"Signs all links'),
+]
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A local AWS of its own, and a stack in it whose Terraform writes a log."""
+    """A stack in a local AWS of its own, made of a copy of the configuration.
 
-    stack: Stack
-    log: Path
-    package: Path
+    folder: the copy, and what Terraform and the local AWS write.
+    """
 
-    def plan(self, given: Json) -> list[Call]:
-        """Plans with some variables, and tells what that has called."""
-        self.log.unlink(missing_ok=True)
-        environment = self.stack.environment
-        self.stack.terraform.plan(
-            out=self.stack.plan_file,
-            var_files=environment.var_files,
-            variables={"lambda_package_path": str(self.package), **given},
-        )
-        return self.told()
+    environment: Environment
+    folder: Path
 
-    def apply(self) -> list[Call]:
-        """Applies that plan, and tells what that has called."""
-        self.log.unlink(missing_ok=True)
-        self.stack.apply()
-        return self.told()
+    @property
+    def configuration(self) -> Path:
+        return self.folder / "terraform"
 
-    def destroy(self) -> list[Call]:
-        """Destroys everything, and tells what that has called."""
-        self.log.unlink(missing_ok=True)
-        environment = self.stack.environment
-        self.stack.terraform.destroy(
-            var_files=environment.var_files, variables={"lambda_package_path": str(self.package), **AT_FIRST}
-        )
-        return self.told()
+    @property
+    def _terraform(self) -> Terraform:
+        variables = {**self.environment.variables, "TF_LOG": "JSON", "TF_LOG_PATH": str(self._log)}
+        return Terraform(self.configuration, variables, data_dir=self.folder / "data")
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "terraform.log"
+
+    @property
+    def _plan(self) -> Path:
+        return self.folder / "plan.tfplan"
+
+    @property
+    def _package(self) -> Path:
+        return self.folder / "code.zip"
+
+    def init(self) -> None:
+        shutil.copytree(TERRAFORM, self.configuration, ignore=shutil.ignore_patterns(".terraform"))
+        backend = {"bucket": state_bucket.ensure(self.environment)}
+        self._terraform.init(backend_files=[self.environment.folder / "backend.hcl"], backend=backend)
 
     def repack(self, content: str) -> None:
         """A package of a few bytes: a request with a real one is too long for the log."""
-        with zipfile.ZipFile(self.package, "w") as archive:
+        with zipfile.ZipFile(self._package, "w") as archive:
             archive.writestr("index.py", content)
 
-    def told(self) -> list[Call]:
-        """What the last run of Terraform has called."""
-        with self.log.open(encoding="utf-8") as lines:
+    def edit(self) -> None:
+        """Changes the code of the modules."""
+        for name, old, new in EDITS:
+            file = self.configuration / name
+            text = file.read_text("utf-8")
+            if old not in text:
+                raise click.ClickException(f"{name} has no {old!r} any more; correct EDITS.")
+            file.write_text(text.replace(old, new), "utf-8")
+
+    def plan(self, given: Json, *, destroy: bool = False) -> list[Call]:
+        """Plans with some variables, and tells what that has called."""
+        self._log.unlink(missing_ok=True)
+        with recording("state bucket") as calls:
+            state_bucket.ensure(self.environment)
+        self._terraform.plan(
+            out=self._plan,
+            var_files=self.environment.var_files,
+            variables={"lambda_package_path": str(self._package), **given},
+            destroy=destroy,
+        )
+        return calls + self._told()
+
+    def apply(self) -> list[Call]:
+        """Applies that plan, and tells what that has called.
+
+        What the local AWS does not know it refuses, and it counts all the same: it was called.
+        """
+        self._log.unlink(missing_ok=True)
+        with suppress(TerraformError):
+            self._terraform.apply(self._plan)
+        return self._told()
+
+    def _told(self) -> list[Call]:
+        with self._log.open(encoding="utf-8") as lines:
             return list(from_terraform(lines))
 
 
 @contextmanager
 def local_recording(folder: Path) -> Iterator[Recording]:
-    """Starts the local AWS on a free port, and ends it."""
+    """Starts the local AWS on a free port, with what the account has before the stack, and ends it."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port = probe.getsockname()[1]
-    log = folder / "terraform.log"
     running = process.start(port, folder / "local-aws")
     try:
         local = environment.local(running.url).activate()
-        variables = {**local.variables, "TF_LOG": "JSON", "TF_LOG_PATH": str(log)}
-        recording = Recording(
-            Stack(replace(local, variables=variables), stream=False), log, folder / "code.zip"
-        )
-        recording.repack("# at first")
-        yield recording
+        local.client("sesv2").create_email_identity(EmailIdentity=SENDER)
+        anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [anything]})
+        for arn in BOUNDARIES:
+            local.client("iam").create_policy(PolicyName=arn.rpartition("/")[2], PolicyDocument=policy)
+        yield Recording(local, folder)
     finally:
         process.stop(port, folder / "local-aws")
 
 
-def record(say: Any) -> Record:
+def record(say: Callable[[str], None]) -> Record:
     """Deploys, changes and destroys the stack in a local AWS; takes some minutes."""
     phases: dict[str, list[Call]] = {}
-    with tempfile.TemporaryDirectory() as folder, local_recording(Path(folder)) as recording:
-        client = recording.stack.environment.client
-        client("sesv2").create_email_identity(EmailIdentity=SENDER)
-        boundary = {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
-        }
-        client("iam").create_policy(PolicyName="boundary", PolicyDocument=json.dumps(boundary))
-        key = client("kms").create_key()["KeyMetadata"]["Arn"]
-        recording.stack.init()
-        recording.plan(AT_FIRST)
-        say("create …")
-        phases["create"] = recording.apply()
-        say("change …")
-        recording.repack("# another")
-        recording.plan(CHANGE)
-        phases["change"] = recording.apply()
+
+    def apply(phase: str, given: Json, *, destroy: bool = False) -> None:
+        say(f"{phase} …")
+        made.plan(given, destroy=destroy)
+        phases.setdefault(phase, []).extend(made.apply())
+
+    with tempfile.TemporaryDirectory() as folder, local_recording(Path(folder)) as made:
+        made.init()
+        made.repack("# at first")
+        apply("create", AT_FIRST)
+        made.repack("# another")
+        apply("change", CHANGED)
         say("plan …")
-        phases["plan"] = recording.plan(CHANGE)
-        say("a customer's key …")
-        recording.plan({**CHANGE, "kms_key_arn": key})
-        # the local AWS has no such keys for log groups: what counts is that it was asked
-        with suppress(TerraformError):
-            recording.apply()
-        phases["change"] += recording.told()
-        say("change back …")
-        recording.plan(AT_FIRST)
-        phases["change"] += recording.apply()
-        say("destroy …")
-        phases["destroy"] = recording.destroy()
+        phases["plan"] = made.plan(CHANGED)
+        made.edit()
+        key = made.environment.client("kms").create_key()["KeyMetadata"]["Arn"]
+        apply("change", {**CHANGED, "kms_key_arn": key})
+        apply("change", AT_FIRST)
+        apply("destroy", AT_FIRST, destroy=True)
     return record_of(phases)
 
 

@@ -10,7 +10,7 @@ from scripts.environment import TERRAFORM, load_hcl
 from scripts.terraform import Terraform
 from tests.terraform.conftest import MODULES
 
-FOLDERS = [TERRAFORM, *(TERRAFORM / "modules" / module for module in MODULES)]
+FOLDERS = [TERRAFORM, TERRAFORM / "deploy_role", *(TERRAFORM / "modules" / module for module in MODULES)]
 
 in_each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
 
