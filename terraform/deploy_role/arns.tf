@@ -32,6 +32,8 @@ locals {
   own_configuration_sets = compact(["${local.configuration_sets}/${var.name_prefix}", var.ses_configuration_set == null ? "" : "${local.configuration_sets}/${var.ses_configuration_set}"])
 
   # Of what has no name of ours: only what is tagged as the stack's, or will be.
-  is_ours      = [{ test = "StringEquals", variable = "aws:ResourceTag/System", values = [var.name_prefix] }]
-  becomes_ours = [{ test = "StringEquals", variable = "aws:RequestTag/System", values = [var.name_prefix] }]
+  is_ours      = { StringEquals = { "aws:ResourceTag/System" = var.name_prefix } }
+  becomes_ours = { StringEquals = { "aws:RequestTag/System" = var.name_prefix } }
+
+  becomes_ours_and_signs = { StringEquals = { "aws:RequestTag/System" = var.name_prefix, "kms:KeySpec" = "HMAC_256" } }
 }

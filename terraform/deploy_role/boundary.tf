@@ -74,14 +74,10 @@ locals {
 
   boundary_of_customer_key = [
     {
-      sid       = "UseCustomerKey"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = compact([var.kms_key_arn])
-      conditions = [{
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = [for service in ["dynamodb", "sns", "sqs"] : "${service}.${var.aws_region}.amazonaws.com"]
-      }]
+      sid        = "UseCustomerKey"
+      actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources  = compact([var.kms_key_arn])
+      conditions = { StringEquals = { "kms:ViaService" = [for service in ["dynamodb", "sns", "sqs"] : "${service}.${var.aws_region}.amazonaws.com"] } }
     },
   ]
 }

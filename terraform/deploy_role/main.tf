@@ -14,6 +14,16 @@ locals {
     ]
   }
 
+  trust = { for role, subjects in local.subjects : role => {
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = coalesce(var.oidc_provider_arn, one(aws_iam_openid_connect_provider.github[*].arn)) }
+      Condition = { StringEquals = { "${local.github}:aud" = "sts.amazonaws.com", "${local.github}:sub" = subjects } }
+    }]
+  } }
+
   # Who deploys may also look. One policy for each, since a policy has room for 6,144 characters.
   policies = {
     "plan-read-state-and-roles" = local.read_state_and_roles
@@ -27,6 +37,14 @@ locals {
       [for statement in local.delete_data : statement if var.data_deletion],
     )
   }
+
+  # As IAM has them: `reason` and `unseen` stay here.
+  statements = { for name, statements in merge(local.policies, {
+    boundary = concat(local.boundary, [for statement in local.boundary_of_customer_key : statement if var.kms_key_arn != null])
+    }) : name => [for statement in statements : merge(
+    { Sid = statement.sid, Effect = "Allow", Action = statement.actions },
+    { for element, key in { Condition = "conditions", NotResource = "not_resources", Resource = "resources" } : element => statement[key] if can(statement[key]) },
+  )] }
 
   attachments = merge(
     { for name in keys(local.policies) : "deploy/${name}" => { role = aws_iam_role.deploy.name, policy = name } },
@@ -43,69 +61,17 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-data "aws_iam_policy_document" "trust" {
-  for_each = local.subjects
-
-  statement {
-    actions = ["sts:AssumeRoleWithWebIdentity"]
-
-    principals {
-      type        = "Federated"
-      identifiers = [var.oidc_provider_arn == null ? aws_iam_openid_connect_provider.github[0].arn : var.oidc_provider_arn]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "${local.github}:aud"
-      values   = ["sts.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "${local.github}:sub"
-      values   = each.value
-    }
-  }
-}
-
 # The names do not begin with the prefix, so that neither role can change itself or the other.
 resource "aws_iam_role" "deploy" {
   name               = "deploy-${var.name_prefix}"
   description        = "Deploys ${var.name_prefix} from the GitHub environment ${var.environment}."
-  assume_role_policy = data.aws_iam_policy_document.trust["deploy"].json
+  assume_role_policy = jsonencode(local.trust["deploy"])
 }
 
 resource "aws_iam_role" "plan" {
   name               = "plan-${var.name_prefix}"
   description        = "Plans ${var.name_prefix} and looks after it, and changes nothing."
-  assume_role_policy = data.aws_iam_policy_document.trust["plan"].json
-}
-
-data "aws_iam_policy_document" "permissions" {
-  for_each = merge(local.policies, {
-    boundary = concat(local.boundary, [for statement in local.boundary_of_customer_key : statement if var.kms_key_arn != null])
-  })
-
-  dynamic "statement" {
-    for_each = each.value
-
-    content {
-      sid           = statement.value.sid
-      actions       = statement.value.actions
-      resources     = try(statement.value.resources, null)
-      not_resources = try(statement.value.not_resources, null)
-
-      dynamic "condition" {
-        for_each = try(statement.value.conditions, [])
-
-        content {
-          test     = condition.value.test
-          variable = condition.value.variable
-          values   = condition.value.values
-        }
-      }
-    }
-  }
+  assume_role_policy = jsonencode(local.trust["plan"])
 }
 
 resource "aws_iam_policy" "this" {
@@ -113,7 +79,7 @@ resource "aws_iam_policy" "this" {
 
   name        = "${each.key}-${var.name_prefix}"
   description = "Part of what it takes to plan and deploy ${var.name_prefix}."
-  policy      = data.aws_iam_policy_document.permissions[each.key].minified_json
+  policy      = jsonencode({ Version = "2012-10-17", Statement = local.statements[each.key] })
 }
 
 resource "aws_iam_role_policy_attachment" "this" {
@@ -127,5 +93,5 @@ resource "aws_iam_role_policy_attachment" "this" {
 resource "aws_iam_policy" "boundary" {
   name        = "boundary-${var.name_prefix}"
   description = "What the roles of ${var.name_prefix} may ever do, whatever their own policies say."
-  policy      = data.aws_iam_policy_document.permissions["boundary"].minified_json
+  policy      = jsonencode({ Version = "2012-10-17", Statement = local.statements["boundary"] })
 }

@@ -120,7 +120,7 @@ locals {
     },
     {
       sid       = "ReadTopics"
-      actions   = ["sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListTagsForResource"]
+      actions   = ["sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"]
       resources = [local.topics]
     },
     {
@@ -135,7 +135,7 @@ locals {
     },
     {
       sid       = "ReadIdentity"
-      actions   = ["ses:GetEmailIdentity"]
+      actions   = ["ses:GetEmailIdentity", "ses:ListTagsForResource"]
       resources = [local.identities]
       reason    = "The identity is the account's, whatever its name: whether it is verified is looked up."
     },

@@ -12,7 +12,7 @@ locals {
       sid        = "MakeBoundedRoles"
       actions    = ["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
       resources  = [local.roles]
-      conditions = [{ test = "StringEquals", variable = "iam:PermissionsBoundary", values = [local.boundary_arn] }]
+      conditions = { StringEquals = { "iam:PermissionsBoundary" = [local.boundary_arn] } }
     },
     {
       sid = "ChangeRoles"
@@ -23,7 +23,6 @@ locals {
         "iam:TagRole",
         "iam:UntagRole",
         "iam:UpdateAssumeRolePolicy",
-        "iam:UpdateRole",
         "iam:UpdateRoleDescription",
       ]
       resources = [local.roles]
@@ -32,7 +31,7 @@ locals {
       sid        = "GiveRolesToFunctionsAndSchedules"
       actions    = ["iam:PassRole"]
       resources  = [local.roles]
-      conditions = [{ test = "StringEquals", variable = "iam:PassedToService", values = ["lambda.amazonaws.com", "scheduler.amazonaws.com"] }]
+      conditions = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "scheduler.amazonaws.com"] } }
     },
     {
       sid     = "LetServicesMakeTheirOwnRoles"
@@ -71,7 +70,7 @@ locals {
       ]
       resources  = ["*"]
       reason     = "To create one names no resource. The condition holds for all three."
-      conditions = [{ test = "ArnLike", variable = "lambda:FunctionArn", values = [local.functions] }]
+      conditions = { ArnLike = { "lambda:FunctionArn" = [local.functions] } }
     },
     {
       sid        = "TagNewEventSourceMappings"
@@ -123,12 +122,17 @@ locals {
         "logs:AssociateKmsKey",
         "logs:CreateLogGroup",
         "logs:DeleteLogGroup",
-        "logs:DisassociateKmsKey",
         "logs:PutRetentionPolicy",
         "logs:TagResource",
         "logs:UntagResource",
       ]
       resources = local.log_groups
+    },
+    {
+      sid       = "TakeKeyFromLogGroups"
+      actions   = ["logs:DisassociateKmsKey"]
+      resources = local.log_groups
+      unseen    = "The local AWS gives log groups no key, so Terraform has none to take away."
     },
     {
       sid = "DeliverAccessLogs"
@@ -187,32 +191,28 @@ locals {
       conditions = local.is_ours
     },
     {
-      sid       = "MakeSigningKey"
-      actions   = ["kms:CreateKey"]
-      resources = ["*"]
-      reason    = "There is no key yet that could be named. The conditions hold it to keys that only sign."
-      conditions = concat(local.becomes_ours, [
-        { test = "StringEquals", variable = "kms:KeySpec", values = ["HMAC_256"] },
-      ])
+      sid        = "MakeSigningKey"
+      actions    = ["kms:CreateKey"]
+      resources  = ["*"]
+      reason     = "There is no key yet that could be named. The conditions hold it to keys that only sign."
+      conditions = local.becomes_ours_and_signs
     },
     {
       # Only keys that sign: else a key of others that has no tag could be made the stack's.
-      sid       = "TagNewSigningKey"
-      actions   = ["kms:TagResource"]
-      resources = [local.keys]
-      conditions = concat(local.becomes_ours, [
-        { test = "StringEquals", variable = "kms:KeySpec", values = ["HMAC_256"] },
-      ])
+      sid        = "TagNewSigningKey"
+      actions    = ["kms:TagResource"]
+      resources  = [local.keys]
+      conditions = local.becomes_ours_and_signs
     },
     {
       sid        = "WriteSigningKey"
-      actions    = ["kms:PutKeyPolicy", "kms:TagResource", "kms:UntagResource"]
+      actions    = ["kms:PutKeyPolicy", "kms:TagResource", "kms:UntagResource", "kms:UpdateKeyDescription"]
       resources  = [local.keys]
       conditions = local.is_ours
     },
     {
       sid       = "WriteTopics"
-      actions   = ["sns:CreateTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"]
+      actions   = ["sns:CreateTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource"]
       resources = [local.topics]
     },
     {
@@ -242,7 +242,7 @@ locals {
       actions    = ["kms:CreateGrant", "kms:Decrypt"]
       resources  = compact([var.kms_key_arn])
       unseen     = "A table takes its key in the caller's name (\"Using customer managed keys\" of DynamoDB). Emulators ask nobody."
-      conditions = [{ test = "StringEquals", variable = "kms:ViaService", values = ["dynamodb.${var.aws_region}.amazonaws.com"] }]
+      conditions = { StringEquals = { "kms:ViaService" = ["dynamodb.${var.aws_region}.amazonaws.com"] } }
     },
   ]
 

@@ -132,9 +132,10 @@ def examples_folder(tmp_path_factory: pytest.TempPathFactory, package: Path) -> 
     return folder
 
 
-def run_tests(folder: Path, variables: Mapping[str, str], package: Path) -> Made:
+def run_tests(folder: Path, variables: Mapping[str, str], package: Path | None = None) -> Made:
     """What each run of a folder's tests has applied."""
-    code, messages = terraform_test(folder, variables, "-verbose", f"-var=lambda_package_path={package}")
+    given = [f"-var=lambda_package_path={package}"] if package else []
+    code, messages = terraform_test(folder, variables, "-verbose", *given)
     assert code == 0, [m for m in messages if m["@level"] == "error"]
     return {
         m["@testrun"]: list(resources_of(m["test_state"]["root_module"]))

@@ -1,0 +1,231 @@
+"""The roles that plan and deploy may do what was recorded, and nothing that nobody can explain."""
+
+import json
+import re
+from concurrent.futures import Future
+
+import pytest
+
+from scripts.deploy_calls import RECORD, Record
+from tests.deploy_role import Json, Roles, make, written
+from tests.terraform.conftest import Made
+
+# "IAM and AWS STS quotas": characters without white space in a managed policy, and policies on a role
+MAX_POLICY, MAX_POLICIES = 6144, 10
+GITHUB = "token.actions.githubusercontent.com"
+STATE = "arn:aws:s3:::registration-tfstate-000000000000-eu-west-1/registration/terraform.tfstate"
+# what the stack is given, whatever it is called
+GIVEN = (
+    STATE.partition("/")[0],
+    STATE,
+    f"{STATE}.tflock",
+    "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000",
+    "arn:aws:ses:eu-west-1:000000000000:configuration-set/the-teams-own",
+)
+READS = re.compile(r".+:(BatchGet|Describe|Get|GET|List|Simulate)\w*")
+CASES = ("as_it_is", "everything")
+
+recorded: Record = json.loads(RECORD.read_text())
+in_each_case = pytest.mark.parametrize("case", CASES)
+of_each_role = pytest.mark.parametrize("role", ["plan", "deploy"])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(tmp_path_factory.mktemp("roles"))
+
+
+@pytest.fixture(scope="module")
+def roles(made: Made) -> dict[str, Roles]:
+    return {case: Roles(resources) for case, resources in made.items()}
+
+
+def needed(*phases: str) -> set[str]:
+    """The actions of the phases, or of all."""
+    return {
+        action
+        for phase in phases or recorded
+        for operations in recorded[phase].values()
+        for actions in operations.values()
+        for action in actions
+    }
+
+
+def explained() -> set[str]:
+    """The actions that are in statements which say why no recording shows them."""
+    return {action for one in written().values() if one.get("unseen") for action in one["actions"]}
+
+
+def test_the_role_that_plans_may_do_what_a_plan_was_recorded_to_do(roles: dict[str, Roles]) -> None:
+    assert needed("plan") - roles["as_it_is"].actions("plan") == set()
+
+
+def test_the_role_that_deploys_may_do_all_that_was_recorded(roles: dict[str, Roles]) -> None:
+    assert needed() - roles["everything"].actions("deploy") == set()
+
+
+def test_all_that_is_allowed_was_recorded_or_is_explained(roles: dict[str, Roles]) -> None:
+    may = roles["everything"]
+    assert may.actions("plan") - needed("plan") - explained() == set()
+    assert may.actions("deploy") - needed() - explained() == set()
+
+
+def test_what_is_explained_was_not_recorded() -> None:
+    """Else the explanation is out of date."""
+    unseen = {sid: one["actions"] for sid, one in written().items() if one.get("unseen")}
+    assert {sid: needed() & set(actions) for sid, actions in unseen.items()} == {sid: set() for sid in unseen}
+
+
+def test_every_kind_of_resource_of_the_stack_was_recorded(root_made: Future[Made]) -> None:
+    kinds = {one["type"] for case in root_made.result().values() for one in case if one["mode"] == "managed"}
+    made = recorded["create"].keys() | recorded["change"].keys()
+    assert kinds - made == set(), "record it: make deploy-calls"
+    assert kinds - recorded["plan"].keys() == set()
+    assert kinds - (recorded["destroy"].keys() | recorded["change"].keys()) == set()
+
+
+def test_the_role_that_plans_changes_nothing_but_the_lock(roles: dict[str, Roles]) -> None:
+    for statement in roles["everything"].statements("plan"):
+        writes = [action for action in statement["Action"] if not READS.fullmatch(action)]
+        if writes:
+            assert (statement["Sid"], statement["Resource"]) == (
+                "LockState",
+                [
+                    "arn:aws:s3:::registration-tfstate-000000000000-eu-west-1/registration/terraform.tfstate.tflock"
+                ],
+            )
+
+
+def test_the_state_of_these_roles_is_out_of_their_reach(roles: dict[str, Roles]) -> None:
+    objects = {
+        resource
+        for one in roles["everything"].statements("deploy")
+        for resource in one.get("Resource", [])
+        if resource.startswith("arn:aws:s3:") and "/" in resource
+    }
+    assert objects == {STATE, f"{STATE}.tflock"}
+
+
+@in_each_case
+def test_data_is_deleted_only_where_that_is_allowed(roles: dict[str, Roles], case: str) -> None:
+    deletes = {
+        "cognito-idp:DeleteUserPool",
+        "dynamodb:DeleteTable",
+        "kms:ScheduleKeyDeletion",
+        "sns:DeleteTopic",
+        "sqs:DeleteQueue",
+    }
+    assert roles[case].actions("deploy") & deletes == (deletes if case == "everything" else set())
+
+
+@in_each_case
+@of_each_role
+def test_only_the_stacks_own_is_in_reach_or_it_is_said_why(
+    roles: dict[str, Roles], case: str, role: str
+) -> None:
+    prefix, reasons = roles[case].prefix, {sid: one.get("reason") for sid, one in written().items()}
+    own = re.compile(
+        rf"arn:aws:.+[:/]{prefix}(-.*)?|{'|'.join(map(re.escape, GIVEN))}|.+:role/aws-service-role/.+"
+    )
+    for statement in roles[case].statements(role):
+        is_tagged = f'Tag/System": "{prefix}"' in json.dumps(statement.get("Condition", {}))
+        for resource in statement["Resource"]:
+            ours = own.fullmatch(resource) or is_tagged
+            assert ours or reasons[statement["Sid"]], (statement["Sid"], resource)
+
+
+@in_each_case
+def test_policies_fit_into_what_iam_takes(roles: dict[str, Roles], case: str) -> None:
+    sizes = {name: len(re.sub(r"\s", "", text)) for name, text in roles[case].policies.items()}
+    assert {name: size for name, size in sizes.items() if size > MAX_POLICY} == {}
+    assert len(roles[case].attached("deploy")) <= MAX_POLICIES
+    assert set(roles[case].attached("plan")) < set(roles[case].attached("deploy"))
+
+
+@pytest.mark.parametrize(
+    ("case", "repository", "branch"),
+    [("as_it_is", "example/registration", "main"), ("everything", "example@123/registration@456", "trunk")],
+)
+def test_only_jobs_of_the_repository_take_the_roles_on(
+    roles: dict[str, Roles], case: str, repository: str, branch: str
+) -> None:
+    subjects = {
+        "plan": [f"repo:{repository}:pull_request", f"repo:{repository}:ref:refs/heads/{branch}"],
+        "deploy": [f"repo:{repository}:environment:prod"],
+    }
+    for role, expected in subjects.items():
+        trust = roles[case].trust(role)
+        assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+        assert trust["Condition"] == {
+            "StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com", f"{GITHUB}:sub": expected}
+        }
+
+
+def test_githubs_provider_is_made_unless_there_is_one(made: Made) -> None:
+    providers = {
+        case: [one["values"]["url"] for one in made[case] if one["type"] == "aws_iam_openid_connect_provider"]
+        for case in CASES
+    }
+    assert providers == {"as_it_is": [f"https://{GITHUB}"], "everything": []}
+
+
+def statement(roles: Roles, sid: str) -> Json:
+    (found,) = [one for one in roles.statements("deploy") if one["Sid"] == sid]
+    return found
+
+
+def test_roles_are_made_within_the_boundary_and_given_to_functions_and_schedules_alone(
+    roles: dict[str, Roles],
+) -> None:
+    may = roles["as_it_is"]
+    own = ["arn:aws:iam::000000000000:role/registration-*"]
+    boundary = {"iam:PermissionsBoundary": ["arn:aws:iam::000000000000:policy/boundary-registration"]}
+    assert statement(may, "MakeBoundedRoles")["Condition"] == {"StringEquals": boundary}
+    assert statement(may, "GiveRolesToFunctionsAndSchedules")["Condition"] == {
+        "StringEquals": {"iam:PassedToService": ["lambda.amazonaws.com", "scheduler.amazonaws.com"]}
+    }
+    for one in may.statements("deploy"):
+        of_iam = {action for action in one["Action"] if action.startswith("iam:")}
+        if of_iam and of_iam != {"iam:CreateServiceLinkedRole"}:
+            assert one["Resource"] == own
+    unbounded = {
+        action
+        for one in may.statements("deploy")
+        if "Condition" not in one
+        for action in one["Action"]
+        if action.startswith("iam:")
+    }
+    assert not unbounded & {
+        "iam:AttachRolePolicy",
+        "iam:CreateRole",
+        "iam:DeleteRolePermissionsBoundary",
+        "iam:PutRolePermissionsBoundary",
+        "iam:PutRolePolicy",
+    }
+
+
+def test_the_boundary_holds_all_that_the_functions_may_do_and_no_way_out_of_it(
+    roles: dict[str, Roles], root_made: Future[Made]
+) -> None:
+    of_functions = {
+        action
+        for case in root_made.result().values()
+        for one in case
+        if one["type"] == "aws_iam_role_policy"
+        for statement in json.loads(one["values"]["policy"])["Statement"]
+        for action in statement["Action"]
+    }
+    boundary = roles["everything"].actions("boundary")
+    assert of_functions - boundary == set()
+    assert boundary - of_functions == set()
+    assert not [action for action in boundary if action.startswith(("iam:", "sts:")) or "*" in action]
+
+
+def test_actions_are_named_in_full_and_each_once_in_a_statement(roles: dict[str, Roles]) -> None:
+    for role in ("plan", "deploy", "boundary"):
+        for one in roles["everything"].statements(role):
+            assert sorted(set(one["Action"])) == one["Action"], one["Sid"]
+            assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9]+", action) for action in one["Action"])
+    assert set(written()) == {
+        one["Sid"] for role in ("deploy", "boundary") for one in roles["everything"].statements(role)
+    }
