@@ -4,6 +4,7 @@ What an emulator lacks is asked of it, not assumed. Ours must lack nothing: a te
 fails. On another one it is left out, and the report says why.
 """
 
+import base64
 import io
 import json
 import os
@@ -29,6 +30,7 @@ from notifications.notification import timestamp
 from notifications.rows import marshal, unmarshal
 from scripts import environment, package
 from scripts.catalogue import Catalogue, examples, files_of
+from scripts.deploy_role import DeployRole
 from scripts.environment import LOCAL_ACCOUNT, Environment
 from scripts.local_aws import process
 from scripts.person import WELCOME, Application, Person, wait_for
@@ -43,6 +45,8 @@ GIVEN = os.environ.get("AWS_ENDPOINT_URL")
 POOL = {"apigatewayv2", "cognito-idp"}
 SES = {"sesv2"}
 SENDER = "no-reply@example.com"
+# as terraform/deploy_role/local.tfvars has it
+REPOSITORY = "example/registration"
 # how e-mail goes out: the suite runs once with each, in the same environment
 WAYS = ("sns", "ses")
 # what has nothing to do with how: once, or with EVERY_WAY=1 like all else; by SNS there is more to do anyway
@@ -445,6 +449,23 @@ class Probe:
             logs.delete_log_group(logGroupName=f"/aws/lambda/{self.name}")
 
 
+def take_on(environment: Environment, arn: str, subject: str) -> dict[str, str]:
+    """The credentials of a role, for a token as GitHub's; the emulator does not look who has signed it."""
+
+    def part(content: Row) -> str:
+        return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+
+    claims = {
+        "iss": "https://token.actions.githubusercontent.com",
+        "aud": "sts.amazonaws.com",
+        "sub": subject,
+    }
+    answer = environment.client("sts").assume_role_with_web_identity(
+        RoleArn=arn, RoleSessionName="tests", WebIdentityToken=f"{part({'alg': 'RS256'})}.{part(claims)}.none"
+    )
+    return dict(answer["Credentials"])
+
+
 @dataclass
 class Place:
     """Where the system is deployed: an emulator, and how e-mail goes out of it now.
@@ -464,18 +485,49 @@ class Place:
 
     @property
     def stack(self) -> Stack:
-        return Stack(self.environment, stream=False)
+        """The stack, which ours makes with the role that GitHub's workflows deploy with."""
+        if not self.ours:
+            return Stack(self.environment, stream=False)
+        return self.stack_as("deploy", f"repo:{REPOSITORY}:environment:local")
+
+    def stack_as(self, role: str, subject: str) -> Stack:
+        """The stack for Terraform with a role of terraform/deploy_role, which a token's subject takes on."""
+        environment = self.environment
+        arn = f"arn:aws:iam::{LOCAL_ACCOUNT}:role/{role}-{environment.setting('name_prefix')}"
+        given = take_on(environment, arn, subject)
+        variables = {
+            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": given["SessionToken"],
+        }
+        return Stack(replace(environment, variables={**environment.variables, **variables}), stream=False)
 
     def deploy(self, way: str) -> Deployment:
         """Applies the system with e-mail going out this way, unless that is how it is."""
         self.variables["TF_VAR_email_delivery"] = way
+        self.environment.activate()
         stack = self.stack
-        stack.environment.activate()
         if self.way != way:
             stack.plan()
             stack.apply()
             self.way = way
         return Deployment(stack, stack.outputs(), self.ours, self.lacks)
+
+
+@contextmanager
+def deploy_roles(place: Place) -> Iterator[None]:
+    """What ours is deployed with: the roles for GitHub's workflows, and the boundary of the stack's own."""
+    if not place.ours:
+        yield
+        return
+    roles = DeployRole(place.environment, stream=False)
+    bucket = roles.init()
+    roles.plan(bucket)
+    roles.apply()
+    place.variables["TF_VAR_permissions_boundary_arn"] = roles.outputs()["permissions_boundary_arn"]
+    yield
+    roles.plan(bucket, destroy=True)
+    roles.apply()
 
 
 @pytest.fixture(scope="package")
@@ -522,13 +574,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             if "sesv2" not in place.lacks:
                 place.variables["TF_VAR_ses_identity"] = json.dumps({"arn": identity, "from_address": SENDER})
             before = everything(aws, place.lacks)
-            place.stack.package()
-            place.stack.init()
-            yield place
-            if place.way:
-                place.stack.plan(destroy=True)
-                place.stack.apply()
-                assert place.stack.terraform.resources() == []
+            with deploy_roles(place):
+                stack = place.stack
+                stack.package()
+                stack.init()
+                yield place
+                if place.way:
+                    place.environment.activate()
+                    stack.plan(destroy=True)
+                    stack.apply()
+                    assert stack.terraform.resources() == []
             assert everything(place.environment.activate(), place.lacks) == before
         finally:
             if port:

@@ -1,0 +1,186 @@
+"""The roles that GitHub's workflows plan and deploy with. The system was deployed with the second of them."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from scripts import state_bucket
+from scripts.environment import LOCAL_ACCOUNT
+
+from .conftest import DENIED, ONCE, REPOSITORY, Deployment, Place, take_on
+
+pytestmark = [ONCE, pytest.mark.needs("local-aws")]
+
+BRANCH = f"repo:{REPOSITORY}:ref:refs/heads/main"
+PULL_REQUEST = f"repo:{REPOSITORY}:pull_request"
+ENVIRONMENT = f"repo:{REPOSITORY}:environment:local"
+Call = tuple[str, str, dict[str, Any]]
+
+
+def arn(role: str) -> str:
+    return f"arn:aws:iam::{LOCAL_ACCOUNT}:role/{role}-registration-local"
+
+
+def test_the_role_that_plans_finds_nothing_to_change(place: Place, system: Deployment) -> None:
+    system.stack.package()
+    assert not place.stack_as("plan", PULL_REQUEST).plan()
+
+
+def test_a_scheduled_run_takes_on_the_role_that_plans(system: Deployment) -> None:
+    assert take_on(system.environment, arn("plan"), BRANCH)["SessionToken"]
+
+
+@pytest.mark.parametrize(
+    ("role", "subject"),
+    [
+        ("deploy", BRANCH),
+        ("deploy", PULL_REQUEST),
+        ("deploy", f"repo:{REPOSITORY}:environment:dev"),
+        ("deploy", "repo:somebody/registration:environment:local"),
+        ("plan", ENVIRONMENT),
+        ("plan", f"repo:{REPOSITORY}:ref:refs/heads/other"),
+        ("plan", "repo:somebody/registration:pull_request"),
+        ("plan", f"repo:{REPOSITORY}-fork:pull_request"),
+    ],
+)
+def test_no_other_job_takes_a_role_on(system: Deployment, role: str, subject: str) -> None:
+    with pytest.raises(ClientError, match="Not authorized to perform sts:AssumeRoleWithWebIdentity"):
+        take_on(system.environment, arn(role), subject)
+
+
+def allowed(system: Deployment, role: str, subject: str, calls: dict[str, Call]) -> set[str]:
+    """Those of the calls that a role may make; any error but a refusal means that it may."""
+    given = take_on(system.environment, arn(role), subject)
+    session: Any = boto3.Session(
+        given["AccessKeyId"],
+        given["SecretAccessKey"],
+        given["SessionToken"],
+        region_name=system.environment.region,
+    )
+    found = set()
+    for what, (service, call, arguments) in calls.items():
+        try:
+            getattr(session.client(service), call)(**arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in DENIED:
+                continue
+        found.add(what)
+    return found
+
+
+LIST, MAP = [{"Key": "Team", "Value": "tests"}], {"Team": "tests"}
+# service → how it is tagged, and untagged
+TAGGING: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
+    service: (f"tag_{kind}", tags, f"untag_{kind}", keys)
+    for service, kind, tags, keys in (
+        ("cognito-idp", "resource", {"Tags": MAP}, {"TagKeys": ["Team"]}),
+        ("dynamodb", "resource", {"Tags": LIST}, {"TagKeys": ["Team"]}),
+        ("iam", "role", {"Tags": LIST}, {"TagKeys": ["Team"]}),
+        ("kms", "resource", {"Tags": [{"TagKey": "Team", "TagValue": "tests"}]}, {"TagKeys": ["Team"]}),
+        ("lambda", "resource", {"Tags": MAP}, {"TagKeys": ["Team"]}),
+        ("logs", "resource", {"tags": MAP}, {"tagKeys": ["Team"]}),
+        ("scheduler", "resource", {"Tags": LIST}, {"TagKeys": ["Team"]}),
+        ("sns", "resource", {"Tags": LIST}, {"TagKeys": ["Team"]}),
+        ("sqs", "queue", {"Tags": MAP}, {"TagKeys": ["Team"]}),
+    )
+}
+
+
+def parts(system: Deployment) -> dict[str, dict[str, str]]:
+    """One part of the stack in each service, as the calls that tag it name it."""
+    here = f"{system.environment.region}:{LOCAL_ACCOUNT}"
+    name = system.outputs["function_names"]["sweep"]
+    return {
+        "cognito-idp": {"ResourceArn": f"arn:aws:cognito-idp:{here}:userpool/{system.pool}"},
+        "dynamodb": {"ResourceArn": f"arn:aws:dynamodb:{here}:table/{system.outputs['user_table_name']}"},
+        "iam": {"RoleName": name},
+        "kms": {"KeyId": system.outputs["signing_key_arn"]},
+        "lambda": {"Resource": f"arn:aws:lambda:{here}:function:{name}"},
+        "logs": {"resourceArn": f"arn:aws:logs:{here}:log-group:/aws/lambda/{name}"},
+        "scheduler": {"ResourceArn": f"arn:aws:scheduler:{here}:schedule-group/{name}"},
+        "sns": {"ResourceArn": system.outputs["notification_topic_arn"]},
+        "sqs": {"QueueUrl": system.outputs["notification_queue_url"]},
+    }
+
+
+def test_only_the_role_that_deploys_may_change_the_parts_of_the_stack(system: Deployment) -> None:
+    """By a tag, which harms nobody, and by what is not there."""
+    changes: dict[str, Call] = {
+        "http api": ("apigatewayv2", "delete_route", {"ApiId": "none", "RouteId": "none"})
+    }
+    for service, part in parts(system).items():
+        tag, tags, untag, keys = TAGGING[service]
+        changes[f"{service} {tag}"] = (service, tag, {**part, **tags})
+        changes[f"{service} {untag}"] = (service, untag, {**part, **keys})
+
+    assert allowed(system, "plan", BRANCH, changes) == set()
+    assert allowed(system, "deploy", ENVIRONMENT, changes) == changes.keys()
+
+
+def test_the_role_that_deploys_has_no_way_to_more(system: Deployment) -> None:
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    policy = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    )
+    boundary = f"arn:aws:iam::{LOCAL_ACCOUNT}:policy/boundary-registration-local"
+    inline = {"PolicyName": "more", "PolicyDocument": policy}
+    bucket = state_bucket.find(system.environment)
+    function = system.outputs["function_names"]["deliver"]
+    elsewhere = {"AssumeRolePolicyDocument": trust, "PermissionsBoundary": boundary}
+    calls: dict[str, Call] = {
+        "change itself": ("iam", "put_role_policy", {"RoleName": "deploy-registration-local", **inline}),
+        "change the other": ("iam", "put_role_policy", {"RoleName": "plan-registration-local", **inline}),
+        "change the boundary": (
+            "iam",
+            "create_policy_version",
+            {"PolicyArn": boundary, "PolicyDocument": policy, "SetAsDefault": True},
+        ),
+        "leave the boundary": (
+            "iam",
+            "delete_role_permissions_boundary",
+            {"RoleName": "registration-local-deliver"},
+        ),
+        "make a role without the boundary": (
+            "iam",
+            "create_role",
+            {"RoleName": "registration-local-more", "AssumeRolePolicyDocument": trust},
+        ),
+        "make a role of another name": ("iam", "create_role", {"RoleName": "more", **elsewhere}),
+        "attach a policy": (
+            "iam",
+            "attach_role_policy",
+            {"RoleName": "registration-local-deliver", "PolicyArn": boundary},
+        ),
+        "give itself to a function": (
+            "lambda",
+            "update_function_configuration",
+            {"FunctionName": function, "Role": arn("deploy")},
+        ),
+        "make a user": ("iam", "create_user", {"UserName": "more"}),
+        "write the state of its own roles": (
+            "s3",
+            "put_object",
+            {"Bucket": bucket, "Key": "registration-local/deploy-role.tfstate", "Body": b"{}"},
+        ),
+        "change the state's bucket": (
+            "s3",
+            "put_bucket_versioning",
+            {"Bucket": bucket, "VersioningConfiguration": {"Status": "Suspended"}},
+        ),
+        "delete another's table": ("dynamodb", "delete_table", {"TableName": "another"}),
+        "make a queue of another name": ("sqs", "create_queue", {"QueueName": "another"}),
+        "make a key that decrypts": (
+            "kms",
+            "create_key",
+            {"Tags": [{"TagKey": "System", "TagValue": "registration-local"}]},
+        ),
+        "read what was written to people": (
+            "dynamodb",
+            "scan",
+            {"TableName": system.outputs["notification_table_name"], "Limit": 1},
+        ),
+    }
+    assert allowed(system, "deploy", ENVIRONMENT, calls) == set()
