@@ -14,11 +14,12 @@ locals {
   boundary_arn           = "arn:${local.partition}:iam::${local.account}:policy/boundary-${var.name_prefix}"
   configuration_sets     = "arn:${local.partition}:ses:${local.here}:configuration-set"
   event_source_mappings  = "arn:${local.partition}:lambda:${local.here}:event-source-mapping:*"
+  function_log_groups    = "arn:${local.partition}:logs:${local.here}:log-group:/aws/lambda/${var.name_prefix}-*"
   functions              = "arn:${local.partition}:lambda:${local.here}:function:${var.name_prefix}-*"
   identities             = "arn:${local.partition}:ses:${local.here}:identity/*"
   keys                   = "arn:${local.partition}:kms:${local.here}:key/*"
   lock                   = "${local.state}.tflock"
-  log_groups             = [for where in ["lambda", "vendedlogs"] : "arn:${local.partition}:logs:${local.here}:log-group:/aws/${where}/${var.name_prefix}-*"]
+  log_groups             = [local.function_log_groups, "arn:${local.partition}:logs:${local.here}:log-group:/aws/vendedlogs/${var.name_prefix}-*"]
   pools                  = "arn:${local.partition}:cognito-idp:${local.here}:userpool/*"
   queues                 = "arn:${local.partition}:sqs:${local.here}:${var.name_prefix}-*"
   roles                  = "arn:${local.partition}:iam::${local.account}:role/${var.name_prefix}-*"

@@ -40,7 +40,7 @@ locals {
     {
       sid       = "WriteLogs"
       actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      resources = local.log_groups
+      resources = [local.function_log_groups]
     },
     {
       sid       = "UseQueues"
