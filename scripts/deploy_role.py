@@ -54,14 +54,17 @@ class DeployRole:
         """Saves a plan, and says whether it would change anything."""
         given = self.environment.settings
         shared = {name: given[name] for name in SHARED if given.get(name) is not None}
-        configuration_set = (given.get("ses_identity") or {}).get("configuration_set")
+        of_others = {
+            "existing_user_pool_id": (given.get("existing_user_pool") or {}).get("id"),
+            "ses_configuration_set": (given.get("ses_identity") or {}).get("configuration_set"),
+        }
         return self.terraform.plan(
             out=self._plan_file,
             var_files=[self.settings],
             variables={
                 "name_prefix": self.environment.setting("name_prefix"),
                 **shared,
-                **({"ses_configuration_set": configuration_set} if configuration_set else {}),
+                **{name: value for name, value in of_others.items() if value is not None},
                 "environment": self.environment.name,
                 "state_bucket": bucket,
                 "state_key": self._state_key,

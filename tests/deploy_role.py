@@ -29,7 +29,7 @@ def make(folder: Path) -> Made:
 
 @dataclass(frozen=True)
 class Roles:
-    """The two roles and the boundary of one case."""
+    """The roles and the boundary of one case."""
 
     resources: list[Json]
 
@@ -78,7 +78,7 @@ class Roles:
 def written() -> dict[str, Json]:
     """The statements by sid as the code has them, with their reasons."""
     found: dict[str, Json] = {}
-    for file in ("boundary.tf", "read.tf", "write.tf"):
+    for file in ("boundary.tf", "deploy.tf", "look.tf", "plan.tf"):
         for block in load_hcl(FOLDER / file)["locals"]:
             for statements in block.values():
                 if isinstance(statements, list):

@@ -34,7 +34,7 @@ def main() -> None:
 
 @main.command()
 @env_option
-@click.option("--role", required=True, envvar="ROLE", type=click.Choice(["plan", "deploy"]))
+@click.option("--role", required=True, envvar="ROLE", type=click.Choice(["plan", "look", "deploy"]))
 def role(name: str, role: str) -> None:
     """Output the ARN of the role that a job takes on, and the Region, as the environment's settings say."""
     environment = remote(check_name(name))

@@ -25,10 +25,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Request:
-    """The call that is being checked. where: what stands between service and name in an ARN."""
+    """The call that is being checked.
+
+    target: its name, in the protocols that have it in a header.
+    where: what stands between service and name in an ARN.
+    """
 
     service: str
     path: str
+    target: str
     body: Json
     params: Mapping[str, Any]
     where: str
@@ -73,7 +78,8 @@ def naming_the_resource(original: Callable[..., str]) -> Callable[..., str]:
         region: str,
         account: str,
     ) -> str:
-        request = Request(service, unquote(path), _json(body), params, f"{region}:{account}")
+        target = str(headers.get("x-amz-target", "")).rpartition(".")[2]
+        request = Request(service, unquote(path), target, _json(body), params, f"{region}:{account}")
         REQUEST.set(request)
         found = original(service, method, path, headers, body, params, region, account)
         rule = RESOURCES.get(service)
@@ -118,11 +124,18 @@ def of_key(request: Request) -> str | None:
     return str(record.get("Arn") or f"arn:aws:kms:{request.where}:key/{alias.replace('/', '-')}")
 
 
+def of_alarms(request: Request) -> str | None:
+    """A call that lists alarms is checked on all of them."""
+    names = request.value("Action"), request.target, request.path.rpartition("/")[2]
+    return f"arn:aws:cloudwatch:{request.where}:alarm:*" if "DescribeAlarms" in names else None
+
+
 RESOURCES: dict[str, Callable[[Request], str | None]] = {
     "cognito-idp": tagged,
     "dynamodb": tagged,
     "kms": of_key,
     "lambda": of_lambda,
+    "monitoring": of_alarms,
     "scheduler": of_schedule,
     "ses": tagged,
     "sns": tagged,

@@ -13,6 +13,8 @@ locals {
   api_tags               = "arn:${local.partition}:apigateway:${var.aws_region}::/tags/*"
   boundary_arn           = "arn:${local.partition}:iam::${local.account}:policy/boundary-${var.name_prefix}"
   configuration_sets     = "arn:${local.partition}:ses:${local.here}:configuration-set"
+  customer_keys          = compact([var.kms_key_arn])
+  existing_pools         = [for id in compact([var.existing_user_pool_id]) : "arn:${local.partition}:cognito-idp:${local.here}:userpool/${id}"]
   event_source_mappings  = "arn:${local.partition}:lambda:${local.here}:event-source-mapping:*"
   function_log_groups    = "arn:${local.partition}:logs:${local.here}:log-group:/aws/lambda/${var.name_prefix}-*"
   functions              = "arn:${local.partition}:lambda:${local.here}:function:${var.name_prefix}-*"
@@ -22,7 +24,7 @@ locals {
   log_groups             = [local.function_log_groups, "arn:${local.partition}:logs:${local.here}:log-group:/aws/vendedlogs/${var.name_prefix}-*"]
   pools                  = "arn:${local.partition}:cognito-idp:${local.here}:userpool/*"
   queues                 = "arn:${local.partition}:sqs:${local.here}:${var.name_prefix}-*"
-  roles                  = "arn:${local.partition}:iam::${local.account}:role/${var.name_prefix}-*"
+  stack_roles            = "arn:${local.partition}:iam::${local.account}:role/${var.name_prefix}-*"
   schedule_groups        = "arn:${local.partition}:scheduler:${local.here}:schedule-group/${var.name_prefix}-*"
   schedules              = "arn:${local.partition}:scheduler:${local.here}:schedule/${var.name_prefix}-*/${var.name_prefix}-*"
   service_linked_roles   = "arn:${local.partition}:iam::${local.account}:role/aws-service-role"

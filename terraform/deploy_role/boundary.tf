@@ -27,6 +27,11 @@ locals {
       conditions = local.is_ours
     },
     {
+      sid       = "LookAfterUsersOfExistingUserPool"
+      actions   = ["cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser"]
+      resources = local.existing_pools
+    },
+    {
       sid        = "SignAndVerify"
       actions    = ["kms:GenerateMac", "kms:VerifyMac"]
       resources  = [local.keys]
@@ -70,13 +75,10 @@ locals {
       resources = concat([local.identities], local.own_configuration_sets)
       reason    = "The identity is the account's; the stack is told which."
     },
-  ]
-
-  boundary_of_customer_key = [
     {
       sid        = "UseCustomerKey"
       actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources  = compact([var.kms_key_arn])
+      resources  = local.customer_keys
       conditions = { StringEquals = { "kms:ViaService" = [for service in ["dynamodb", "sns", "sqs"] : "${service}.${var.aws_region}.amazonaws.com"] } }
     },
   ]

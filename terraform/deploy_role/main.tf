@@ -3,54 +3,52 @@ data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
 
 locals {
-  github = "token.actions.githubusercontent.com"
+  github  = "token.actions.githubusercontent.com"
+  subject = "repo:${var.github_repository}"
 
-  # https://docs.github.com calls these the subject of a token: where a job runs.
-  subjects = {
-    deploy = ["repo:${var.github_repository}:environment:${var.environment}"]
-    plan = [
-      "repo:${var.github_repository}:pull_request",
-      "repo:${var.github_repository}:ref:refs/heads/${var.branch}",
-    ]
+  # subject: where a job must run, as GitHub says it in the job's token ("OpenID Connect reference").
+  roles = {
+    deploy = {
+      description = "Deploys ${var.name_prefix} from the GitHub environment ${var.environment}."
+      subject     = "${local.subject}:environment:${var.environment}"
+      policies    = ["plan-state-and-roles", "plan-functions", "plan-data", "deploy-state-and-roles", "deploy-functions", "deploy-data"]
+    }
+    look = {
+      description = "Plans ${var.name_prefix}, looks at what it does, and changes nothing."
+      subject     = "${local.subject}:ref:refs/heads/${var.branch}"
+      policies    = ["plan-state-and-roles", "plan-functions", "plan-data", "look"]
+    }
+    # What runs with it comes from pull requests: it sees how the stack is made, and nothing of what is in it.
+    plan = {
+      description = "Plans ${var.name_prefix} for pull requests, and changes nothing."
+      subject     = "${local.subject}:pull_request"
+      policies    = ["plan-state-and-roles", "plan-functions", "plan-data"]
+    }
   }
 
-  trust = { for role, subjects in local.subjects : role => {
-    Version = "2012-10-17"
-    Statement = [{
-      Effect    = "Allow"
-      Action    = "sts:AssumeRoleWithWebIdentity"
-      Principal = { Federated = coalesce(var.oidc_provider_arn, one(aws_iam_openid_connect_provider.github[*].arn)) }
-      Condition = { StringEquals = { "${local.github}:aud" = "sts.amazonaws.com", "${local.github}:sub" = subjects } }
-    }]
-  } }
-
-  # Who deploys may also look. One policy for each, since a policy has room for 6,144 characters.
+  # Several, since a policy has room for 6,144 characters.
   policies = {
-    "plan-read-state-and-roles" = local.read_state_and_roles
-    "plan-read-functions"       = local.read_functions
-    "plan-read-data"            = local.read_data
-    "deploy-roles"              = local.write_state_and_roles
-    "deploy-functions"          = local.write_functions
-    "deploy-data" = concat(
-      local.write_data,
-      [for statement in local.use_customer_key : statement if var.kms_key_arn != null],
-      [for statement in local.delete_data : statement if var.data_deletion],
-    )
+    "plan-state-and-roles"   = local.plan_state_and_roles
+    "plan-functions"         = local.plan_functions
+    "plan-data"              = local.plan_data
+    "look"                   = local.look
+    "deploy-state-and-roles" = local.deploy_state_and_roles
+    "deploy-functions"       = local.deploy_functions
+    "deploy-data"            = concat(local.deploy_data, [for statement in local.delete_data : statement if var.data_deletion])
   }
 
-  # As IAM has them: `reason` and `unseen` stay here.
-  statements = { for name, statements in merge(local.policies, {
-    boundary = concat(local.boundary, [for statement in local.boundary_of_customer_key : statement if var.kms_key_arn != null])
-    }) : name => [for statement in statements : merge(
-    { Sid = statement.sid, Effect = "Allow", Action = statement.actions },
-    { for element, key in { Condition = "conditions", NotResource = "not_resources", Resource = "resources" } : element => statement[key] if can(statement[key]) },
-  )] }
+  # As IAM has them: `reason` and `unseen` stay here, and so does what is of nothing that there is.
+  documents = { for name, statements in merge(local.policies, { boundary = local.boundary }) : name => jsonencode({
+    Version = "2012-10-17"
+    Statement = [for statement in statements : merge(
+      { Sid = statement.sid, Effect = "Allow", Action = statement.actions },
+      { for element, key in { Condition = "conditions", NotResource = "not_resources", Resource = "resources" } : element => statement[key] if can(statement[key]) },
+    ) if try(length(statement.resources) > 0, true)]
+  }) }
 
-  attachments = merge(
-    { for name in keys(local.policies) : "deploy/${name}" => { role = aws_iam_role.deploy.name, policy = name } },
-    { for name in keys(local.policies) : "plan/${name}" => { role = aws_iam_role.plan.name, policy = name }
-    if startswith(name, "plan-") },
-  )
+  attachments = merge([for role, settings in local.roles : {
+    for policy in settings.policies : "${role}/${policy}" => { role = role, policy = policy }
+  }]...)
 }
 
 # GitHub's keys are vouched for by AWS's own list of certificate authorities: no thumbprint is needed.
@@ -61,31 +59,36 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# The names do not begin with the prefix, so that neither role can change itself or the other.
-resource "aws_iam_role" "deploy" {
-  name               = "deploy-${var.name_prefix}"
-  description        = "Deploys ${var.name_prefix} from the GitHub environment ${var.environment}."
-  assume_role_policy = jsonencode(local.trust["deploy"])
-}
+# The names do not begin with the prefix, so that no role can change itself or another of these.
+resource "aws_iam_role" "this" {
+  for_each = local.roles
 
-resource "aws_iam_role" "plan" {
-  name               = "plan-${var.name_prefix}"
-  description        = "Plans ${var.name_prefix} and looks after it, and changes nothing."
-  assume_role_policy = jsonencode(local.trust["plan"])
+  name        = "${each.key}-${var.name_prefix}"
+  description = each.value.description
+
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Principal = { Federated = coalesce(var.oidc_provider_arn, one(aws_iam_openid_connect_provider.github[*].arn)) }
+      Condition = { StringEquals = { "${local.github}:aud" = "sts.amazonaws.com", "${local.github}:sub" = each.value.subject } }
+    }]
+  })
 }
 
 resource "aws_iam_policy" "this" {
   for_each = local.policies
 
   name        = "${each.key}-${var.name_prefix}"
-  description = "Part of what it takes to plan and deploy ${var.name_prefix}."
-  policy      = jsonencode({ Version = "2012-10-17", Statement = local.statements[each.key] })
+  description = "Part of what it takes to plan, look at or deploy ${var.name_prefix}."
+  policy      = local.documents[each.key]
 }
 
 resource "aws_iam_role_policy_attachment" "this" {
   for_each = local.attachments
 
-  role       = each.value.role
+  role       = aws_iam_role.this[each.value.role].name
   policy_arn = aws_iam_policy.this[each.value.policy].arn
 }
 
@@ -93,5 +96,5 @@ resource "aws_iam_role_policy_attachment" "this" {
 resource "aws_iam_policy" "boundary" {
   name        = "boundary-${var.name_prefix}"
   description = "What the roles of ${var.name_prefix} may ever do, whatever their own policies say."
-  policy      = jsonencode({ Version = "2012-10-17", Statement = local.statements["boundary"] })
+  policy      = local.documents["boundary"]
 }

@@ -1,6 +1,12 @@
 output "deploy_role_arn" {
   description = "ARN of the role that deploys, once it has its permissions."
-  value       = aws_iam_role.deploy.arn
+  value       = aws_iam_role.this["deploy"].arn
+  depends_on  = [aws_iam_role_policy_attachment.this]
+}
+
+output "look_role_arn" {
+  description = "ARN of the role that plans, and looks at what the stack does, once it has its permissions."
+  value       = aws_iam_role.this["look"].arn
   depends_on  = [aws_iam_role_policy_attachment.this]
 }
 
@@ -10,7 +16,7 @@ output "permissions_boundary_arn" {
 }
 
 output "plan_role_arn" {
-  description = "ARN of the role that plans and looks, and changes nothing, once it has its permissions."
-  value       = aws_iam_role.plan.arn
+  description = "ARN of the role that plans, for pull requests, once it has its permissions."
+  value       = aws_iam_role.this["plan"].arn
   depends_on  = [aws_iam_role_policy_attachment.this]
 }

@@ -22,7 +22,7 @@ variable "aws_region" {
 }
 
 variable "branch" {
-  description = "The branch that is deployed. Its scheduled runs may plan; so may pull requests of the repository."
+  description = "The branch whose own runs, such as those on a schedule, may look at the stack."
   type        = string
   default     = "main"
   nullable    = false
@@ -48,6 +48,17 @@ variable "environment" {
   validation {
     condition     = can(regex("^[A-Za-z0-9._-]+$", var.environment))
     error_message = "Give environment as the name of one GitHub environment, without wildcards, for example prod."
+  }
+}
+
+variable "existing_user_pool_id" {
+  description = "Id of the pool that the stack is given as existing_user_pool. Null if it makes its own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.existing_user_pool_id == null || can(regex("^[a-z0-9-]+_[0-9A-Za-z]+$", var.existing_user_pool_id))
+    error_message = "Give existing_user_pool_id as the id of a user pool (<region>_<letters and digits>), or leave it null."
   }
 }
 

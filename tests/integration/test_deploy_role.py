@@ -1,13 +1,19 @@
-"""The roles that GitHub's workflows plan and deploy with. The system was deployed with the second of them."""
+"""The roles that GitHub's workflows plan and deploy with. The system was deployed with the last of them."""
 
 import json
+import os
+from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from scripts import state_bucket
+from scripts.doctor.__main__ import known
+from scripts.doctor.context import Context
+from scripts.doctor.examination import examine
 from scripts.environment import LOCAL_ACCOUNT
 
 from .conftest import DENIED, ONCE, REPOSITORY, Deployment, Place, take_on
@@ -29,8 +35,12 @@ def test_the_role_that_plans_finds_nothing_to_change(place: Place, system: Deplo
     assert not place.stack_as("plan", PULL_REQUEST).plan()
 
 
-def test_a_scheduled_run_takes_on_the_role_that_plans(system: Deployment) -> None:
-    assert take_on(system.environment, arn("plan"), BRANCH)["SessionToken"]
+def test_the_role_that_looks_is_all_that_the_doctor_needs(place: Place, system: Deployment) -> None:
+    look = place.stack_as("look", BRANCH).environment
+    with patch.dict(os.environ, look.variables, clear=True):
+        found = examine(Context(look, known(look), datetime.now(UTC), user="nobody"))
+    assert [one for one in found if "is not allowed to these credentials" in one.seen] == []
+    assert [one for one in found if one.check == "state"] == []
 
 
 @pytest.mark.parametrize(
@@ -40,8 +50,11 @@ def test_a_scheduled_run_takes_on_the_role_that_plans(system: Deployment) -> Non
         ("deploy", PULL_REQUEST),
         ("deploy", f"repo:{REPOSITORY}:environment:dev"),
         ("deploy", "repo:somebody/registration:environment:local"),
+        ("look", PULL_REQUEST),
+        ("look", ENVIRONMENT),
+        ("look", f"repo:{REPOSITORY}:ref:refs/heads/other"),
+        ("plan", BRANCH),
         ("plan", ENVIRONMENT),
-        ("plan", f"repo:{REPOSITORY}:ref:refs/heads/other"),
         ("plan", "repo:somebody/registration:pull_request"),
         ("plan", f"repo:{REPOSITORY}-fork:pull_request"),
     ],
@@ -116,7 +129,8 @@ def test_only_the_role_that_deploys_may_change_the_parts_of_the_stack(system: De
         changes[f"{service} {tag}"] = (service, tag, {**part, **tags})
         changes[f"{service} {untag}"] = (service, untag, {**part, **keys})
 
-    assert allowed(system, "plan", BRANCH, changes) == set()
+    assert allowed(system, "plan", PULL_REQUEST, changes) == set()
+    assert allowed(system, "look", BRANCH, changes) == set()
     assert allowed(system, "deploy", ENVIRONMENT, changes) == changes.keys()
 
 
@@ -132,7 +146,7 @@ def test_the_role_that_deploys_has_no_way_to_more(system: Deployment) -> None:
     elsewhere = {"AssumeRolePolicyDocument": trust, "PermissionsBoundary": boundary}
     calls: dict[str, Call] = {
         "change itself": ("iam", "put_role_policy", {"RoleName": "deploy-registration-local", **inline}),
-        "change the other": ("iam", "put_role_policy", {"RoleName": "plan-registration-local", **inline}),
+        "change another": ("iam", "put_role_policy", {"RoleName": "plan-registration-local", **inline}),
         "change the boundary": (
             "iam",
             "create_policy_version",

@@ -14,7 +14,7 @@ import pytest
 from scripts.lint import TOOLS
 from tests.deploy_role import Json, Roles, make, written
 
-ROLES = ("plan", "deploy", "boundary")
+ROLES = ("plan", "look", "deploy", "boundary")
 # newer than the copy
 NOT_IN_THE_COPY = {"apigateway:TagResource"}
 # what may stand behind a name, where a pattern is meant for that too
@@ -118,7 +118,8 @@ def test_every_condition_is_one_that_aws_knows_for_the_action(roles: Roles, role
             assert used - keys == set(), (statement["Sid"], action)
 
 
-def test_the_role_that_plans_reads(roles: Roles) -> None:
-    for statement, actions in of(roles, "plan"):
+@pytest.mark.parametrize("role", ["plan", "look"])
+def test_a_role_that_changes_nothing_reads(roles: Roles, role: str) -> None:
+    for statement, actions in of(roles, role):
         levels = {known(action)["access_level"] for action in actions}
         assert levels <= READ or statement["Sid"] == "LockState", statement["Sid"]

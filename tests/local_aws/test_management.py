@@ -266,3 +266,18 @@ def test_tags_are_those_of_a_resource(aws: Aws, service: str) -> None:
     assert getattr(limited, call)(ResourceArn=arn)["Tags"] == []
     with refused("AuthorizationError" if service == "sns" else "AccessDeniedException"):
         getattr(limited, call)(ResourceArn=f"{arn}-2")
+
+
+def test_alarms_are_listed_by_who_may_see_all(aws: Aws) -> None:
+    for resource, may in (
+        (f"arn:aws:cloudwatch:{HERE}:alarm:*", True),
+        (f"arn:aws:cloudwatch:{HERE}:alarm:ours", False),
+    ):
+        limited = aws.as_role(aws.role([allow("cloudwatch:DescribeAlarms", on=resource)])).client(
+            "cloudwatch"
+        )
+        if may:
+            assert limited.describe_alarms()["MetricAlarms"] == []
+        else:
+            with refused("AccessDenied", "cloudwatch:DescribeAlarms"):
+                limited.describe_alarms()

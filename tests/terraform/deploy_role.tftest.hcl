@@ -34,6 +34,7 @@ run "everything" {
   variables {
     branch                = "trunk"
     data_deletion         = true
+    existing_user_pool_id = "eu-west-1_existing"
     github_repository     = "example@123/registration@456"
     kms_key_arn           = "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000"
     name_prefix           = "a-prefix-of-twenty-four1"

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 import pytest
 
 from scripts.deploy_calls import RECORD, Record
+from scripts.doctor import access
 from tests.deploy_role import Json, Roles, make, written
 from tests.terraform.conftest import Made
 
@@ -20,14 +21,15 @@ GIVEN = (
     STATE,
     f"{STATE}.tflock",
     "arn:aws:kms:eu-west-1:000000000000:key/00000000-0000-0000-0000-000000000000",
+    "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_existing",
     "arn:aws:ses:eu-west-1:000000000000:configuration-set/the-teams-own",
 )
-READS = re.compile(r".+:(BatchGet|Describe|Get|GET|List|Simulate)\w*")
+READS = re.compile(r".+:(AdminGet|Describe|Filter|Get|GET|List|Query|Simulate)\w*")
 CASES = ("as_it_is", "everything")
 
 recorded: Record = json.loads(RECORD.read_text())
 in_each_case = pytest.mark.parametrize("case", CASES)
-of_each_role = pytest.mark.parametrize("role", ["plan", "deploy"])
+of_each_role = pytest.mark.parametrize("role", ["plan", "look", "deploy"])
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,14 @@ def needed(*phases: str) -> set[str]:
     }
 
 
+def looks() -> set[str]:
+    """The actions of all that the doctor may call."""
+    free = {"sts:GetCallerIdentity"}
+    return {
+        access.action(service, name) for service, names in access.OPERATIONS.items() for name in names
+    } - free
+
+
 def explained() -> set[str]:
     """The actions that are in statements which say why no recording shows them."""
     return {action for one in written().values() if one.get("unseen") for action in one["actions"]}
@@ -64,10 +74,21 @@ def test_the_role_that_deploys_may_do_all_that_was_recorded(roles: dict[str, Rol
     assert needed() - roles["everything"].actions("deploy") == set()
 
 
-def test_all_that_is_allowed_was_recorded_or_is_explained(roles: dict[str, Roles]) -> None:
+def test_the_role_that_looks_may_do_what_the_doctor_may_call(roles: dict[str, Roles]) -> None:
+    assert looks() - roles["as_it_is"].actions("look") == set()
+
+
+def test_all_that_is_allowed_is_called_or_is_explained(roles: dict[str, Roles]) -> None:
     may = roles["everything"]
     assert may.actions("plan") - needed("plan") - explained() == set()
+    assert may.actions("look") - needed("plan") - looks() - explained() == set()
     assert may.actions("deploy") - needed() - explained() == set()
+
+
+def test_pull_requests_see_nothing_of_people(roles: dict[str, Roles]) -> None:
+    of_people = {"cognito-idp:AdminGetUser", "dynamodb:GetItem", "dynamodb:Query", "logs:FilterLogEvents"}
+    assert roles["everything"].actions("plan") & of_people == set()
+    assert of_people <= roles["everything"].actions("look")
 
 
 def test_what_is_explained_was_not_recorded() -> None:
@@ -84,8 +105,9 @@ def test_every_kind_of_resource_of_the_stack_was_recorded(root_made: Future[Made
     assert kinds - (recorded["destroy"].keys() | recorded["change"].keys()) == set()
 
 
-def test_the_role_that_plans_changes_nothing_but_the_lock(roles: dict[str, Roles]) -> None:
-    for statement in roles["everything"].statements("plan"):
+@pytest.mark.parametrize("role", ["plan", "look"])
+def test_who_only_looks_changes_nothing_but_the_lock(roles: dict[str, Roles], role: str) -> None:
+    for statement in roles["everything"].statements(role):
         writes = [action for action in statement["Action"] if not READS.fullmatch(action)]
         if writes:
             assert (statement["Sid"], statement["Resource"]) == (
@@ -140,6 +162,7 @@ def test_policies_fit_into_what_iam_takes(roles: dict[str, Roles], case: str) ->
     assert {name: size for name, size in sizes.items() if size > MAX_POLICY} == {}
     assert len(roles[case].attached("deploy")) <= MAX_POLICIES
     assert set(roles[case].attached("plan")) < set(roles[case].attached("deploy"))
+    assert set(roles[case].attached("plan")) < set(roles[case].attached("look"))
 
 
 @pytest.mark.parametrize(
@@ -150,8 +173,9 @@ def test_only_jobs_of_the_repository_take_the_roles_on(
     roles: dict[str, Roles], case: str, repository: str, branch: str
 ) -> None:
     subjects = {
-        "plan": [f"repo:{repository}:pull_request", f"repo:{repository}:ref:refs/heads/{branch}"],
-        "deploy": [f"repo:{repository}:environment:prod"],
+        "plan": f"repo:{repository}:pull_request",
+        "look": f"repo:{repository}:ref:refs/heads/{branch}",
+        "deploy": f"repo:{repository}:environment:prod",
     }
     for role, expected in subjects.items():
         trust = roles[case].trust(role)
@@ -222,10 +246,10 @@ def test_the_boundary_holds_all_that_the_functions_may_do_and_no_way_out_of_it(
 
 
 def test_actions_are_named_in_full_and_each_once_in_a_statement(roles: dict[str, Roles]) -> None:
-    for role in ("plan", "deploy", "boundary"):
+    for role in ("plan", "look", "deploy", "boundary"):
         for one in roles["everything"].statements(role):
             assert sorted(set(one["Action"])) == one["Action"], one["Sid"]
             assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z0-9]+", action) for action in one["Action"])
     assert set(written()) == {
-        one["Sid"] for role in ("deploy", "boundary") for one in roles["everything"].statements(role)
+        one["Sid"] for role in ("deploy", "look", "boundary") for one in roles["everything"].statements(role)
     }

@@ -97,7 +97,11 @@ def _simulate(
             ActionNames=_list(statement["Action"]),
             # what names no resource is about those that have no ARN, such as a telephone number
             **({"ResourceArns": _list(statement["Resource"])} if "Resource" in statement else {}),
-            ContextEntries=_context(statement.get("Condition", {})),
+            # a boundary may ask for the tag that all of the stack has
+            ContextEntries=_context(
+                {"of the stack": {"aws:ResourceTag/System": context.environment.setting("name_prefix")}}
+                | dict(statement.get("Condition", {}))
+            ),
         )
     )
     for page in pages:

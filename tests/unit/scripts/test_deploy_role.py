@@ -53,6 +53,7 @@ def test_it_is_told_what_the_stack_is_told(
     with (dev.folder / "terraform.tfvars").open("a") as settings:
         settings.write(
             'email_delivery = "ses"\n'
+            'existing_user_pool = { id = "eu-west-1_pool", client_ids = ["c"] }\n'
             'ses_identity = { arn = "a", from_address = "b", configuration_set = "the-set" }\n'
             'tags = { Team = "x" }\n'
         )
@@ -63,6 +64,7 @@ def test_it_is_told_what_the_stack_is_told(
         "allowed_account_ids": [],
         "aws_region": "eu-west-1",
         "environment": "dev",
+        "existing_user_pool_id": "eu-west-1_pool",
         "name_prefix": "some-dev",
         "ses_configuration_set": "the-set",
         "state_bucket": "the-bucket",

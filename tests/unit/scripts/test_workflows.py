@@ -108,12 +108,12 @@ def test_a_job_of_aws_is_there_for_each_environment(job: tuple[str, str]) -> Non
 
 @each_with_role
 def test_a_job_takes_on_the_role_that_trusts_its_subject(job: tuple[str, str]) -> None:
-    """A job in a GitHub environment has that as its subject; all others have their branch or pull request."""
+    """A job in a GitHub environment has that as its subject; all others have their pull request or branch."""
     deploys = of(job).get("environment") == "${{ matrix.environment }}"
     assert deploys == (job == ("deploy", "deploy"))
     assert deploys or "environment" not in of(job)
     (role,) = [step for step in of(job)["steps"] if step.get("run") == "make github DO=role"]
-    assert role["env"] == {"ROLE": "deploy" if deploys else "plan"}
+    assert role["env"] == {"ROLE": {"deploy": "deploy", "drift": "look", "plan": "plan"}[job[0]]}
     (credentials,) = [step for step in of(job)["steps"] if "role-to-assume" in step.get("with", {})]
     assert credentials["with"] == {
         "role-to-assume": "${{ steps.role.outputs.arn }}",

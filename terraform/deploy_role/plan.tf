@@ -1,10 +1,10 @@
-# What a plan takes, and what `make doctor` looks at. Each list is one policy.
+# What a plan takes. Each list is one policy.
 #
 # The actions are those of calls.json, which `make deploy-calls` records. A statement with an action that
 # is not there says in `unseen` why it is needed; one that reaches beyond the stack says so in `reason`.
 
 locals {
-  read_state_and_roles = [
+  plan_state_and_roles = [
     {
       sid       = "FindState"
       actions   = ["s3:ListBucket"]
@@ -39,11 +39,11 @@ locals {
         "iam:ListAttachedRolePolicies",
         "iam:ListRolePolicies",
       ]
-      resources = [local.roles]
+      resources = [local.stack_roles]
     },
   ]
 
-  read_functions = [
+  plan_functions = [
     {
       sid = "ReadFunctions"
       actions = [
@@ -85,7 +85,7 @@ locals {
     },
   ]
 
-  read_data = [
+  plan_data = [
     {
       sid = "ReadTables"
       actions = [
@@ -105,6 +105,11 @@ locals {
       ]
       resources  = [local.pools]
       conditions = local.is_ours
+    },
+    {
+      sid       = "ReadExistingUserPool"
+      actions   = ["cognito-idp:DescribeUserPool", "cognito-idp:ListUserPoolClients"]
+      resources = local.existing_pools
     },
     {
       sid        = "ReadSigningKey"

@@ -1,7 +1,7 @@
-# What an apply takes beside what a plan does. See read.tf for `reason` and `unseen`.
+# What an apply takes beside what a plan does. See plan.tf for `reason` and `unseen`.
 
 locals {
-  write_state_and_roles = [
+  deploy_state_and_roles = [
     {
       sid       = "WriteState"
       actions   = ["s3:PutObject"]
@@ -11,7 +11,7 @@ locals {
       # Only within the boundary: else a role could be made that may do everything, and be given to a function.
       sid        = "MakeBoundedRoles"
       actions    = ["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
-      resources  = [local.roles]
+      resources  = [local.stack_roles]
       conditions = { StringEquals = { "iam:PermissionsBoundary" = [local.boundary_arn] } }
     },
     {
@@ -25,12 +25,12 @@ locals {
         "iam:UpdateAssumeRolePolicy",
         "iam:UpdateRoleDescription",
       ]
-      resources = [local.roles]
+      resources = [local.stack_roles]
     },
     {
       sid        = "GiveRolesToFunctionsAndSchedules"
       actions    = ["iam:PassRole"]
-      resources  = [local.roles]
+      resources  = [local.stack_roles]
       conditions = { StringEquals = { "iam:PassedToService" = ["lambda.amazonaws.com", "scheduler.amazonaws.com"] } }
     },
     {
@@ -44,7 +44,7 @@ locals {
     },
   ]
 
-  write_functions = [
+  deploy_functions = [
     {
       sid = "WriteFunctions"
       actions = [
@@ -151,7 +151,7 @@ locals {
     },
   ]
 
-  write_data = [
+  deploy_data = [
     {
       sid = "WriteTables"
       actions = [
@@ -233,14 +233,11 @@ locals {
       ]
       resources = local.own_configuration_sets
     },
-  ]
-
-  # By way of DynamoDB alone, which keeps a grant for as long as there is the table.
-  use_customer_key = [
     {
+      # By way of DynamoDB alone, which keeps a grant for as long as there is the table.
       sid        = "LetTablesUseCustomerKey"
       actions    = ["kms:CreateGrant", "kms:Decrypt"]
-      resources  = compact([var.kms_key_arn])
+      resources  = local.customer_keys
       unseen     = "A table takes its key in the caller's name (\"Using customer managed keys\" of DynamoDB). Emulators ask nobody."
       conditions = { StringEquals = { "kms:ViaService" = ["dynamodb.${var.aws_region}.amazonaws.com"] } }
     },
