@@ -10,7 +10,7 @@ import shutil
 import socket
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -284,8 +284,8 @@ class Recording:
                 raise click.ClickException(f"{name} has no {old!r} any more; correct EDITS.")
             file.write_text(text.replace(old, new), "utf-8")
 
-    def plan(self, given: Json, *, destroy: bool = False) -> list[Call]:
-        """Plans with some variables, and tells what that has called."""
+    def plan(self, given: Json, *, destroy: bool = False, targets: Sequence[str] = ()) -> list[Call]:
+        """Plans with some variables, everything or some parts, and tells what that has called."""
         self._log.unlink(missing_ok=True)
         with recording("state bucket") as calls:
             state_bucket.ensure(self.environment)
@@ -294,6 +294,7 @@ class Recording:
             var_files=self.environment.var_files,
             variables={"lambda_package_path": str(self._package), **given},
             destroy=destroy,
+            targets=targets,
         )
         return calls + self._told()
 
@@ -353,6 +354,10 @@ def record(say: Callable[[str], None]) -> Record:
         apply("change", {**CHANGED, "kms_key_arn": key})
         apply("change", AT_FIRST)
         apply("destroy", AT_FIRST, destroy=True)
+        say("plan, with a pool that there is already …")
+        pool = made.environment.client("cognito-idp").create_user_pool(PoolName="existing")["UserPool"]["Id"]
+        existing = {"existing_user_pool": {"id": pool, "client_ids": ["made-up"]}}
+        phases["plan"] += made.plan({**AT_FIRST, **existing}, targets=["module.user_pool"])
     return record_of(phases)
 
 

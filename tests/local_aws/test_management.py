@@ -279,5 +279,5 @@ def test_alarms_are_listed_by_who_may_see_all(aws: Aws) -> None:
         if may:
             assert limited.describe_alarms()["MetricAlarms"] == []
         else:
-            with refused("AccessDenied", "cloudwatch:DescribeAlarms"):
+            with refused("AccessDeniedException", "cloudwatch:DescribeAlarms"):
                 limited.describe_alarms()
