@@ -10,7 +10,7 @@ import shutil
 import socket
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -207,6 +207,7 @@ CHANGED: Json = {
     "log_retention_days": 3,
     "password_minimum_length": 14,
     "permissions_boundary_arn": BOUNDARIES[1],
+    "reconcile_every_hours": 24,
     "ses_identity": IDENTITY,
     "tags": {"Team": "recording"},
     "token_lifetimes": {"access_minutes": 30},
@@ -284,8 +285,8 @@ class Recording:
                 raise click.ClickException(f"{name} has no {old!r} any more; correct EDITS.")
             file.write_text(text.replace(old, new), "utf-8")
 
-    def plan(self, given: Json, *, destroy: bool = False, targets: Sequence[str] = ()) -> list[Call]:
-        """Plans with some variables, everything or some parts, and tells what that has called."""
+    def plan(self, given: Json, *, destroy: bool = False) -> list[Call]:
+        """Plans with some variables, and tells what that has called."""
         self._log.unlink(missing_ok=True)
         with recording("state bucket") as calls:
             state_bucket.ensure(self.environment)
@@ -294,7 +295,6 @@ class Recording:
             var_files=self.environment.var_files,
             variables={"lambda_package_path": str(self._package), **given},
             destroy=destroy,
-            targets=targets,
         )
         return calls + self._told()
 
@@ -356,8 +356,8 @@ def record(say: Callable[[str], None]) -> Record:
         apply("destroy", AT_FIRST, destroy=True)
         say("plan, with a pool that there is already …")
         pool = made.environment.client("cognito-idp").create_user_pool(PoolName="existing")["UserPool"]["Id"]
-        existing = {"existing_user_pool": {"id": pool, "client_ids": ["made-up"]}}
-        phases["plan"] += made.plan({**AT_FIRST, **existing}, targets=["module.user_pool"])
+        existing = {"existing_user_pool": {"id": pool, "client_ids": ["madeup"]}}
+        phases["plan"] += made.plan({**AT_FIRST, **existing})
     return record_of(phases)
 
 

@@ -6,6 +6,7 @@ locals {
     {
       sid = "UseTables"
       actions = [
+        "dynamodb:BatchGetItem",
         "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
         "dynamodb:DescribeStream",
@@ -22,13 +23,13 @@ locals {
     },
     {
       sid        = "LookAfterUsers"
-      actions    = ["cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser"]
+      actions    = ["cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser", "cognito-idp:ListUsers"]
       resources  = [local.pools]
       conditions = local.is_ours
     },
     {
       sid       = "LookAfterUsersOfExistingUserPool"
-      actions   = ["cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser"]
+      actions   = ["cognito-idp:AdminDeleteUser", "cognito-idp:AdminGetUser", "cognito-idp:ListUsers"]
       resources = local.existing_pools
     },
     {

@@ -49,13 +49,17 @@ locals {
       sid = "WriteFunctions"
       actions = [
         "lambda:AddPermission",
+        "lambda:CreateAlias",
         "lambda:CreateFunction",
+        "lambda:DeleteAlias",
         "lambda:DeleteFunction",
         "lambda:DeleteFunctionEventInvokeConfig",
+        "lambda:PublishVersion",
         "lambda:PutFunctionEventInvokeConfig",
         "lambda:RemovePermission",
         "lambda:TagResource",
         "lambda:UntagResource",
+        "lambda:UpdateAlias",
         "lambda:UpdateFunctionCode",
         "lambda:UpdateFunctionConfiguration",
       ]
@@ -232,6 +236,25 @@ locals {
         "ses:UpdateConfigurationSetEventDestination",
       ]
       resources = local.own_configuration_sets
+    },
+    {
+      sid        = "TryWithUser"
+      actions    = ["cognito-idp:AdminConfirmSignUp", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminUpdateUserAttributes", "cognito-idp:ListUsers"]
+      resources  = [local.pools]
+      unseen     = "At its end a deploy registers a throw-away user (scripts/smoke_test.py); the integration tests record that."
+      conditions = local.is_ours
+    },
+    {
+      sid       = "TryWithUserOfExistingUserPool"
+      actions   = ["cognito-idp:AdminConfirmSignUp", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminUpdateUserAttributes", "cognito-idp:ListUsers"]
+      resources = local.existing_pools
+      unseen    = "As TryWithUser."
+    },
+    {
+      sid       = "TryWithRows"
+      actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem"]
+      resources = [local.tables]
+      unseen    = "As TryWithUser: the user's record and welcome are looked for, and removed."
     },
     {
       # By way of DynamoDB alone, which keeps a grant for as long as there is the table.

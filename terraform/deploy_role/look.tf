@@ -4,7 +4,7 @@ locals {
   look = [
     {
       sid       = "LookAtFunctions"
-      actions   = ["lambda:GetAlias", "lambda:GetFunctionConcurrency", "lambda:GetFunctionConfiguration"]
+      actions   = ["lambda:GetFunctionConcurrency", "lambda:GetFunctionConfiguration"]
       resources = [local.functions]
     },
     {

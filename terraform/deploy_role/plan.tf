@@ -47,6 +47,7 @@ locals {
     {
       sid = "ReadFunctions"
       actions = [
+        "lambda:GetAlias",
         "lambda:GetFunction",
         "lambda:GetFunctionCodeSigningConfig",
         "lambda:GetFunctionEventInvokeConfig",
