@@ -332,6 +332,14 @@ def local_recording(folder: Path) -> Iterator[Recording]:
         process.stop(port, folder / "local-aws")
 
 
+def existing_pool(aws: Environment) -> Json:
+    """A pool that the stack can be given."""
+    cognito = aws.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="existing", UsernameAttributes=["email"])["UserPool"]["Id"]
+    client = cognito.create_user_pool_client(UserPoolId=pool, ClientName="app")["UserPoolClient"]["ClientId"]
+    return {"id": pool, "client_ids": [client]}
+
+
 def record(say: Callable[[str], None]) -> Record:
     """Deploys, changes and destroys the stack in a local AWS; takes some minutes."""
     phases: dict[str, list[Call]] = {}
@@ -344,20 +352,18 @@ def record(say: Callable[[str], None]) -> Record:
     with tempfile.TemporaryDirectory() as folder, local_recording(Path(folder)) as made:
         made.init()
         made.repack("# at first")
+        say("plan, with a pool that there is already …")
+        of_others = made.plan({**AT_FIRST, "existing_user_pool": existing_pool(made.environment)})
         apply("create", AT_FIRST)
         made.repack("# another")
         apply("change", CHANGED)
         say("plan …")
-        phases["plan"] = made.plan(CHANGED)
+        phases["plan"] = of_others + made.plan(CHANGED)
         made.edit()
         key = made.environment.client("kms").create_key()["KeyMetadata"]["Arn"]
         apply("change", {**CHANGED, "kms_key_arn": key})
         apply("change", AT_FIRST)
         apply("destroy", AT_FIRST, destroy=True)
-        say("plan, with a pool that there is already …")
-        pool = made.environment.client("cognito-idp").create_user_pool(PoolName="existing")["UserPool"]["Id"]
-        existing = {"existing_user_pool": {"id": pool, "client_ids": ["madeup"]}}
-        phases["plan"] += made.plan({**AT_FIRST, **existing})
     return record_of(phases)
 
 

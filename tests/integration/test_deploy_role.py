@@ -9,12 +9,17 @@ from unittest.mock import patch
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from rich.console import Console
 
 from scripts import state_bucket
+from scripts.deploy_calls import recording
 from scripts.doctor.__main__ import known
 from scripts.doctor.context import Context
 from scripts.doctor.examination import examine
 from scripts.environment import LOCAL_ACCOUNT
+from scripts.smoke_test import SmokeTest
+from scripts.story import Story
+from tests.deploy_role import written
 
 from .conftest import DENIED, ONCE, REPOSITORY, Deployment, Place, take_on
 
@@ -41,6 +46,21 @@ def test_the_role_that_looks_is_all_that_the_doctor_needs(place: Place, system: 
         found = examine(Context(look, known(look), datetime.now(UTC), user="nobody"))
     assert [one for one in found if "is not allowed to these credentials" in one.seen] == []
     assert [one for one in found if one.check == "state"] == []
+
+
+def test_the_smoke_test_calls_all_that_the_role_that_deploys_may_call_for_it(
+    place: Place, system: Deployment
+) -> None:
+    deploy = place.stack_as("deploy", ENVIRONMENT).environment
+    with patch.dict(os.environ, deploy.variables, clear=True), recording("smoke test") as calls:
+        SmokeTest(deploy, system.outputs, Story(Console(quiet=True))).run()
+    meant = {
+        action
+        for sid, statement in written().items()
+        if sid.startswith("TryWith")
+        for action in statement["actions"]
+    }
+    assert {action for call in calls for action in call.actions} == meant
 
 
 @pytest.mark.parametrize(
