@@ -11,12 +11,15 @@ from scripts import account, plan_review
 from scripts.environment import BUILD, LOCAL, TERRAFORM
 from scripts.functions import Functions
 from scripts.plan_review import Review
+from scripts.plan_review.markdown import LIMIT
 from scripts.smoke_test import SmokeTest
 from scripts.stack import Stack, confirm, env_option, environment_named, plainly
 from scripts.story import Story
 from scripts.terraform import TerraformError
 
 STOPPED = 3
+# what a comment on GitHub has beside the review, in UTF-16 code units
+ROOM = 1000
 NEXT = {
     "Names and ids, for the application that signs people up": "make outputs",
     "Whether all is well, whenever you want to know": "make doctor",
@@ -104,7 +107,7 @@ def write_review(
     stack = prepare(name, stream=False)
     changes = stack.plan()
     reviewed = review(stack, allow)
-    text = reviewed.markdown(title=name)
+    text = reviewed.markdown(title=name, limit=LIMIT - ROOM)
     if output:
         output.write_text(text, "utf-8")
     else:

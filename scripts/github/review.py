@@ -1,7 +1,7 @@
 """The review of a plan as a comment on its pull request, and what a deploy learns from it after the merge.
 
-There is one comment for each environment. Its first line, which GitHub does not show, says for which, with
-the fingerprint of the plan and what the guard was told to let pass; nothing else in it is read by a program.
+There is one comment for each environment. Its first two lines, which GitHub does not show, say for which,
+with the fingerprint of the plan, and what the guard was told to let pass; no program reads anything else.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import click
 
 from scripts.github.api import BOT, MAX_BODY, GitHub, Json, Run
+from scripts.plan_review.markdown import header, length
 
-# rules are named like this, and so are resources; a comment's mark ends at "-->"
-_ALLOWED = re.compile(r"[a-z][a-z0-9_-]*")
-_FINGERPRINT = re.compile(r"v[0-9]+-[A-Za-z0-9_-]+")
 LABEL = "allow: "
+_RULE = re.compile(r"[a-z][a-z0-9_-]*")
+_FINGERPRINT = re.compile(r"v[0-9]+-[A-Za-z0-9_-]+")
+_FINGERPRINT_TOLD = re.compile(r"fingerprint=(\S*) -->$")
+_ALLOWED_TOLD = re.compile(r"^<!-- allowed( .*)? -->$")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """The first line of a comment.
+    """The first two lines of a comment.
 
     fingerprint: of the plan, if it may be applied: not if there was none, or the guard has stopped it.
     allowed: the guard's rules that it was to let pass.
@@ -34,23 +37,18 @@ class Mark:
     allowed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        told = {"fingerprint": self.fingerprint, "allowed": list(self.allowed)}
-        return f"{self._beginning}{json.dumps(told)} -->"
-
-    @property
-    def _beginning(self) -> str:
-        return f"<!-- plan-review {self.environment} "
+        allowed = " ".join(("allowed", *self.allowed))
+        return f"{header(self.environment, self.fingerprint)}\n<!-- {allowed} -->"
 
     def of(self, comment: Json) -> Mark | None:
         """The mark of a comment, if it is one for this environment."""
-        line = str(comment.get("body") or "").split("\n", maxsplit=1)[0].rstrip("\r")
-        if not (line.startswith(self._beginning) and line.endswith(" -->")):
+        first, second, *_ = [*str(comment.get("body") or "").splitlines()[:2], "", ""]
+        if not first.startswith(header(self.environment).partition("fingerprint=")[0]):
             return None
-        try:
-            told = json.loads(line.removeprefix(self._beginning).removesuffix(" -->"))
-            return Mark(self.environment, told["fingerprint"], tuple(told["allowed"]))
-        except (ValueError, KeyError, TypeError):
+        fingerprint, allowed = _FINGERPRINT_TOLD.search(first), _ALLOWED_TOLD.search(second)
+        if not (fingerprint and allowed):
             return Mark(self.environment)
+        return Mark(self.environment, unquote(fingerprint[1]), tuple((allowed[1] or "").split()))
 
 
 def allowed(labels: list[Json]) -> tuple[str, ...]:
@@ -62,7 +60,7 @@ def allowed(labels: list[Json]) -> tuple[str, ...]:
     names = (str(label["name"]) for label in labels)
     rules = sorted(name.removeprefix(LABEL).strip() for name in names if name.startswith(LABEL))
     for rule in rules:
-        if not _ALLOWED.fullmatch(rule):
+        if not _RULE.fullmatch(rule):
             raise click.ClickException(f"The label {LABEL + rule!r} names no rule of the guard.")
     return tuple(rules)
 
@@ -80,14 +78,12 @@ def body_of(run: Run, environment: str, review: Path, summary: Path, allowed: tu
     if told["environment"] != environment:
         raise click.ClickException(f"{summary} is of {told['environment']!r}, and not of {environment!r}.")
     mark = Mark(environment, "" if told["stopped"] else told["fingerprint"], allowed)
-    text = review.read_text("utf-8").rstrip("\n")
-    body = f"{mark}\n{text}\n\n{where} · `{told['fingerprint']}`\n"
-    if len(body) <= MAX_BODY:
+    # the review's own first line has the fingerprint whether or not it may be applied
+    text = review.read_text("utf-8").partition("\n")[2].rstrip("\n")
+    body = f"{mark}\n{text}\n\nof {where}\n"
+    if length(body) <= MAX_BODY:
         return body
-    return (
-        f"{mark}\n**{environment}**: the review is too long for a comment; "
-        f"it is on the page of {where}.\n\n`{told['fingerprint']}`\n"
-    )
+    return f"{mark}\n**{environment}**: the review is too long for a comment; it is on the page of {where}.\n"
 
 
 def put(github: GitHub, number: int, environment: str, body: str) -> None:
@@ -133,6 +129,6 @@ def reviewed(github: GitHub, sha: str, environment: str) -> Mark:
         raise click.ClickException(
             f"The review of {environment} in #{number} was changed by {editor}. {instead}"
         )
-    if not all(_ALLOWED.fullmatch(rule) for rule in mark.allowed):
+    if not all(_RULE.fullmatch(rule) for rule in mark.allowed):
         raise click.ClickException(f"The review in #{number} lets something pass that is no rule. {instead}")
     return mark

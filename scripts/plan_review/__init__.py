@@ -14,7 +14,7 @@ from rich.console import Console
 
 from scripts.plan_review.fingerprint import fingerprint
 from scripts.plan_review.guard import Finding, Verdict, check
-from scripts.plan_review.markdown import markdown
+from scripts.plan_review.markdown import LIMIT, markdown
 from scripts.plan_review.plan import Plan
 from scripts.plan_review.rules import Rules
 from scripts.plan_review.terminal import show
@@ -45,13 +45,17 @@ class Review:
         """Of what the plan would do: the same for the same change, wherever and whenever it is planned."""
         return fingerprint(self.plan, self.key)
 
-    def markdown(self, *, title: str) -> str:
+    def markdown(self, *, title: str, limit: int = LIMIT) -> str:
         """For a comment on GitHub.
+
+        limit: of its length, in UTF-16 code units.
 
         Raises:
             ValueError: the title is longer than 100 characters.
         """
-        return markdown(self.plan, title=title, verdict=self.verdict, fingerprint=self.fingerprint)
+        return markdown(
+            self.plan, title=title, verdict=self.verdict, fingerprint=self.fingerprint, limit=limit
+        )
 
     def show(self, console: Console) -> None:
         """Prints it for a terminal."""

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from scripts import account, deploy, plan_review
 from scripts.functions import Functions
+from scripts.plan_review.markdown import LIMIT
 from scripts.smoke_test import SmokeTest, SmokeTestError
 from tests.unit.scripts.conftest import FakeTerraform, sentence
 
@@ -198,7 +199,7 @@ def test_a_review_is_written_with_its_summary(
     result = run("review", "--env", "dev", "--output", str(markdown), "--summary", str(summary))
     assert (result.exit_code, result.output) == (0, f"{FINGERPRINT}\n")
     assert markdown.read_text() == "A review."
-    reviewed.markdown.assert_called_once_with(title="dev")
+    reviewed.markdown.assert_called_once_with(title="dev", limit=LIMIT - deploy.ROOM)
     assert json.loads(summary.read_text()) == {
         "environment": "dev",
         "changes": True,

@@ -17,6 +17,7 @@ from scripts.github import __main__ as commands
 from scripts.github import drift, review
 from scripts.github.api import MAX_BODY, GitHub, GitHubError, Run
 from scripts.github.review import Mark
+from scripts.plan_review.markdown import header
 
 Json = dict[str, Any]
 REPOSITORY, API, GRAPHQL = (
@@ -140,7 +141,7 @@ def body_of(
     run: Run, folder: Path, environment: str = "prod", *, text: str = "1 to add", **summary: Any
 ) -> str:
     files = folder / "review.md", folder / "review.json"
-    files[0].write_text(f"{text}\n")
+    files[0].write_text(f"{header(environment, FINGERPRINT)}\n{text}\n")
     told = {"environment": environment, "stopped": False, "fingerprint": FINGERPRINT, **summary}
     files[1].write_text(json.dumps(told))
     return review.body_of(run, environment, *files, ())
@@ -163,7 +164,7 @@ def test_each_environment_has_its_own_comment(github: FakeGitHub, run: Run, tmp_
     for name in ("dev", "prod", "dev", "prod"):
         review.put(github.api(), 7, name, body_of(run, tmp_path, name, text=f"{name} changes"))
 
-    assert [body.splitlines()[1] for body in github.bodies()] == ["dev changes", "prod changes"]
+    assert [body.splitlines()[2] for body in github.bodies()] == ["dev changes", "prod changes"]
 
 
 def test_only_a_comment_of_our_own_is_replaced(github: FakeGitHub, run: Run, tmp_path: Path) -> None:
@@ -243,7 +244,7 @@ def after_merge(github: FakeGitHub) -> FakeGitHub:
     github.pulls[SHA] = [merged()]
     github.say(7, "Fine with me.", SOMEBODY)
     github.say(7, f"{Mark('dev', 'v1-dev')}\nreview")
-    github.say(7, f"{Mark('prod', FINGERPRINT, ('some-rule',))}\r\nreview")
+    github.say(7, f"{Mark('prod', FINGERPRINT, ('some-rule',))}\nreview".replace("\n", "\r\n"))
     return github
 
 
@@ -293,11 +294,12 @@ def test_a_forged_review_is_none(after_merge: FakeGitHub) -> None:
     "first_line",
     [
         str(Mark("prod")),
-        "<!-- plan-review prod nonsense -->",
-        '<!-- plan-review prod {"fingerprint": "v1-a b", "allowed": []} -->',
-        '<!-- plan-review prod {"fingerprint": "v1-a\\nYES=1", "allowed": []} -->',
+        f"{header('prod', FINGERPRINT)}\nno second line",
+        "<!-- plan-review title=prod nonsense -->\n<!-- allowed -->",
+        str(Mark("prod", "v1-a b")),
+        str(Mark("prod", "v1-a\nYES=1")),
     ],
-    ids=["none", "unreadable", "two words", "two lines"],
+    ids=["none", "half", "unreadable", "two words", "two lines"],
 )
 def test_a_review_without_a_proper_fingerprint_lets_nothing_be_done(
     after_merge: FakeGitHub, first_line: str
