@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from scripts import state_bucket
+from scripts import account, state_bucket
 from scripts.environment import BUILD, TERRAFORM, Environment, load_hcl
 from scripts.stack import confirm, env_option, environment_named, plainly, require_terraform
 from scripts.terraform import Terraform
@@ -106,6 +106,7 @@ class DeployRole:
 def main(name: str, destroy: bool, yes: bool) -> None:
     """Make the roles that plan and deploy an environment from GitHub: show the plan, ask, apply it."""
     role = DeployRole(environment_named(name))
+    account.check(role.environment)
     if not role.plan(role.init(), destroy=destroy):
         click.echo("Nothing to change.")
     else:

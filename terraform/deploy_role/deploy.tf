@@ -54,6 +54,7 @@ locals {
         "lambda:DeleteAlias",
         "lambda:DeleteFunction",
         "lambda:DeleteFunctionEventInvokeConfig",
+        "lambda:GetFunctionConfiguration",
         "lambda:PublishVersion",
         "lambda:PutFunctionEventInvokeConfig",
         "lambda:RemovePermission",

@@ -13,12 +13,17 @@ locals {
     {
       sid = "ReadBucketSettings"
       actions = [
-        "s3:GetBucketPolicy",
         "s3:GetBucketPublicAccessBlock",
         "s3:GetBucketVersioning",
         "s3:GetEncryptionConfiguration",
       ]
       resources = [local.state_bucket]
+    },
+    {
+      sid       = "ReadBucketPolicy"
+      actions   = ["s3:GetBucketPolicy"]
+      resources = [local.state_bucket]
+      unseen    = "On AWS the bucket must refuse plain HTTP, and is looked at for that (scripts/state_bucket.py). An emulator has nothing else."
     },
     {
       sid       = "ReadState"

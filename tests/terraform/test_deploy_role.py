@@ -67,7 +67,7 @@ def explained() -> set[str]:
 
 
 def test_the_role_that_plans_may_do_what_a_plan_was_recorded_to_do(roles: dict[str, Roles]) -> None:
-    assert needed("plan") - roles["as_it_is"].actions("plan") == set()
+    assert needed("plan") - roles["everything"].actions("plan") == set()
 
 
 def test_the_role_that_deploys_may_do_all_that_was_recorded(roles: dict[str, Roles]) -> None:

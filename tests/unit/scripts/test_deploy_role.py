@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from scripts import deploy_role, state_bucket
+from scripts import account, deploy_role, state_bucket
 from scripts.deploy_role import DeployRole
 from scripts.environment import Environment, remote
 from tests.unit.scripts.conftest import FakeTerraform
@@ -24,6 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "dev.tfvars").write_text('github_repository = "example/registration"\n')
     monkeypatch.setattr(deploy_role, "FOLDER", folder)
     monkeypatch.setattr(state_bucket, "ensure", lambda _: "the-bucket")
+    monkeypatch.setattr(account, "check", lambda _: "123456789012")
     return folder
 
 
@@ -110,6 +111,18 @@ def test_it_shows_asks_applies_and_says_what_to_set(dev: Environment, fake_terra
     assert done.exit_code == 0, done.output
     assert fake_terraform.commands == ["init", "plan", "apply", "output"]
     assert f'permissions_boundary_arn = "{BOUNDARY}"' in done.output
+
+
+def test_the_wrong_account_is_refused_first(
+    dev: Environment, fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Environment) -> str:
+        raise click.ClickException("These credentials are of another account.")
+
+    monkeypatch.setattr(account, "check", refuse)
+    done = run(ENV="dev", YES="1")
+    assert (done.exit_code, done.output) == (1, "Error: These credentials are of another account.\n")
+    assert fake_terraform.commands == []
 
 
 def test_what_is_set_is_not_asked_for_again(dev: Environment, fake_terraform: FakeTerraform) -> None:
