@@ -144,6 +144,10 @@ class Clinic:
             assert "@" not in f"{finding.about} {finding.seen}", finding
         return found
 
+    def seen(self, check: Check, **more: Any) -> dict[str, str]:
+        """The words of what is as it should be, by check."""
+        return {finding.check: finding.seen for finding in self.look(check, **more) if finding.status is OK}
+
     def told(self, check: Check, **more: Any) -> dict[str, tuple[Status, str]]:
         """Status and words of what is not as it should be, by check."""
         return {

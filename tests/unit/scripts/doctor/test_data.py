@@ -225,6 +225,21 @@ def test_queues(clinic: Clinic, answer: Any, age: float, told: dict[str, Status]
     assert {name: state for name, (state, _words) in looked.items()} == told
 
 
+def test_letters_are_told_by_what_they_are(clinic: Clinic) -> None:
+    answers = {"cloudwatch__GetMetricData": metrics()}
+    refused = clinic.answering(sqs__GetQueueAttributes=queue(refused="2"), **answers).told(queues)
+    assert "2 letters: requests that were refused" in refused["queues.letters"][1]
+    failed = clinic.answering(sqs__GetQueueAttributes=queue(failed="1"), **answers).told(queues)
+    assert "1 batch of the stream" in failed["queues.letters"][1]
+
+
+@pytest.mark.parametrize(("depth", "words"), [("0", "nothing waits"), ("3", "3 requests waiting")])
+def test_requests_that_wait_for_a_moment_are_well(clinic: Clinic, depth: str, words: str) -> None:
+    answer = queue({"ApproximateNumberOfMessages": depth})
+    looked = clinic.answering(sqs__GetQueueAttributes=answer, cloudwatch__GetMetricData=metrics())
+    assert looked.seen(queues)["queues.requests"] == words
+
+
 # ---------------------------------------------------------------- keys
 
 

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -179,8 +180,53 @@ def test_what_went_wrong_is_told(
 
 
 @pytest.mark.parametrize("values", [{"Invocations": 10, "Duration": 3000, "IteratorAge": 60_000}, {}])
-def test_what_went_well_is_not(one: Clinic, values: dict[str, float]) -> None:
-    assert one.answering(cloudwatch__GetMetricData=metrics(**values)).told(invocations) == {}
+def test_what_went_well_is_told_in_a_line(one: Clinic, values: dict[str, float]) -> None:
+    well = one.answering(cloudwatch__GetMetricData=metrics(**values))
+    assert well.told(invocations) == {}
+    calls = f"{int(values.get('Invocations', 0))} calls"
+    assert well.seen(invocations) == {
+        "invocations.errors": f"{calls}, no error",
+        "invocations.logs": "no error in their logs",
+    }
+
+
+def test_what_went_wrong_is_not_also_said_to_be_well(one: Clinic) -> None:
+    events = [{"message": "[ERROR] KeyError", "timestamp": MINUTES_AGO}]
+    bad = one.answering(cloudwatch__GetMetricData=metrics(Errors=1), logs__FilterLogEvents={"events": events})
+    assert bad.seen(invocations) == {}
+
+
+def test_the_longest_call_counts_and_the_errors_are_added_up(one: Clinic) -> None:
+    one.told(invocations)
+    (given,) = one.aws.given("cloudwatch.GetMetricData")
+    how = {
+        q["MetricStat"]["Metric"]["MetricName"]: q["MetricStat"]["Stat"] for q in given["MetricDataQueries"]
+    }
+    assert {name for name, statistic in how.items() if statistic == "Maximum"} == {"Duration", "IteratorAge"}
+    assert how["Errors"] == "Sum"
+
+
+@pytest.mark.parametrize(("handler", "to_reconcile"), [("post_confirmation", True), ("enqueue", False)])
+def test_those_whom_the_trigger_failed_are_to_be_reconciled(
+    one: Clinic, handler: str, to_reconcile: bool
+) -> None:
+    clinic = one.giving(function_names={handler: "people-post-confirmation"})
+    _, words = clinic.answering(cloudwatch__GetMetricData=metrics(Errors=1)).told(invocations)[
+        "invocations.errors"
+    ]
+    assert ("make reconcile ENV=prod" in words) is to_reconcile
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(90, "in 90 min"), (180, "in 3 h")])
+def test_for_how_long_is_told(one: Clinic, minutes: int, words: str) -> None:
+    clinic = one.answering(cloudwatch__GetMetricData=metrics(Errors=1))
+    assert words in clinic.told(invocations, since=timedelta(minutes=minutes))["invocations.errors"][1]
+
+
+def test_a_log_that_is_not_there_is_told_elsewhere(one: Clinic) -> None:
+    assert one.answering(logs__FilterLogEvents="ResourceNotFoundException").told(invocations) == {}
+    denied = one.answering(logs__FilterLogEvents="AccessDeniedException").told(invocations)
+    assert "not looked at" in denied["invocations.logs"][1]
 
 
 @pytest.mark.parametrize(
@@ -304,6 +350,21 @@ def mapping(**more: Any) -> dict[str, Any]:
         "FilterCriteria": {"Filters": filters},
     }
     return {"EventSourceMappings": [{**live, **more}]}
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [(STREAM, "the stream of the notifications"), (arn("sqs", "a"), "the queue of requests")],
+)
+@pytest.mark.parametrize("another", [True, False])
+def test_what_is_not_read_is_named(clinic: Clinic, source: str, words: str, another: bool) -> None:
+    known = clinic.knowing(
+        "aws_lambda_event_source_mapping", function_arn=function_arn("deliver"), event_source_arn=source
+    )
+    there = mapping(EventSourceArn=arn("sqs", "another")) if another else {"EventSourceMappings": []}
+    _, said = known.answering(lambda__ListEventSourceMappings=there).told(mappings)["mappings.state"]
+    assert f"nothing brings it {words}" in said
+    assert ("it reads another source" in said) is another
 
 
 def test_a_mapping_that_works(mapped: Clinic) -> None:

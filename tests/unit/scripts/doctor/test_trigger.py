@@ -186,6 +186,10 @@ def test_a_pool_that_people_can_sign_up_in(clinic: Clinic) -> None:
         cognito_idp__DescribeUserPoolClient={"UserPoolClient": {}},
     )
     assert well.told(pool) == {}
+    assert (well.seen(pool)["pool.sign_up"], well.seen(pool)["pool.protection"]) == (
+        "people may sign up",
+        "protected from deletion",
+    )
     closed = {"AllowAdminCreateUserOnly": True}
     told = well.answering(
         cognito_idp__DescribeUserPool=live(AdminCreateUserConfig=closed, DeletionProtection="INACTIVE"),
@@ -203,11 +207,13 @@ def test_a_pool_that_is_closed_on_purpose_is_well(clinic: Clinic) -> None:
     known = clinic.knowing(
         "aws_cognito_user_pool", id=POOL, admin_create_user_config=[{"allow_admin_create_user_only": True}]
     )
-    told = known.answering(
+    known_closed = known.answering(
         cognito_idp__DescribeUserPool=live(AdminCreateUserConfig={"AllowAdminCreateUserOnly": True}),
         cognito_idp__DescribeUserPoolClient={"UserPoolClient": {}},
-    ).told(pool)
-    assert "pool.sign_up" not in told
+    )
+    assert "pool.sign_up" not in known_closed.told(pool)
+    assert known_closed.seen(pool)["pool.sign_up"] == "closed, as intended"
+    assert known_closed.seen(pool)["pool.protection"] == "not protected from deletion, as intended"
 
 
 def test_a_pool_that_was_there_before_may_be_closed(clinic: Clinic) -> None:
