@@ -91,12 +91,12 @@ def _others(context: Context, pool: str, live: Mapping[str, Any]) -> Iterable[Fi
 
 
 def _permission(context: Context) -> Finding:
-    """The permission on the function that the pool really calls, or else on the one that it should call."""
-    name, _, qualifier = _qualified(context.intention.trigger).partition(":")
+    """Whether Cognito may call the function that the pool is to call."""
+    about = _qualified(context.intention.trigger)
+    name, _, qualifier = about.partition(":")
     pool = str(context.user_pool["Arn"])
     mend = f"{context.make('deploy')}, then {context.make('reconcile')} for those who confirmed meanwhile."
     lacks = "Cognito may not call it, and nobody who confirms is registered"
-    about = f"{name}:{qualifier}" if qualifier else name
     answer = judge(policy_of(context, name, qualifier), COGNITO, pool)
     if answer.verdict is Verdict.ALLOWED:
         return ok("trigger.permission", about, "Cognito may call it for this pool")

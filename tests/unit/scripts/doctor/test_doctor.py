@@ -19,6 +19,7 @@ from scripts.doctor.context import tried
 from scripts.doctor.examination import NAMES, SUBJECTS, examine
 from scripts.doctor.findings import Finding, broken, ok, warning, worst
 from scripts.doctor.intention import Intention, NotKnownError
+from scripts.doctor.metrics import Metric, read
 from scripts.terraform import TerraformError
 
 from .conftest import ACCOUNT, BROKEN, OK, OUTPUTS, PREFIX, WARNING, Aws, Clinic, Place
@@ -61,8 +62,9 @@ def test_the_policy_allows_just_that_and_people_only_in_this_system() -> None:
     assert allowed == {access.action(service, name) for service, name in LISTED}
     assert {"ses:GetAccount", "s3:ListBucket"} <= allowed, "as IAM calls them"
     for statement in statements:
+        services = {action.split(":")[0] for action in statement["Action"]}
         if {"dynamodb:GetItem", "cognito-idp:AdminGetUser", "s3:GetObject"} & set(statement["Action"]):
-            assert "*" not in statement["Resource"]
+            assert {resource.split(":")[2] for resource in statement["Resource"]} == services
     assert len(json.dumps(access.policy(PREFIX), separators=(",", ":"))) < 2048, "an inline policy of a user"
 
 
@@ -152,6 +154,34 @@ def test_nothing_is_known_of_what_was_never_deployed() -> None:
     assert Intention.of({"format_version": "1.0"}).outputs == {}
 
 
+# ---------------------------------------------------------------- metrics
+
+
+def test_metrics_are_read_in_as_many_calls_as_it_takes_and_each_as_it_is_meant(clinic: Clinic) -> None:
+    wanted = [
+        Metric("N", f"m{number}", statistic="Maximum" if number % 2 else "Sum") for number in range(501)
+    ]
+    some = {"MetricDataResults": [{"Id": "m0", "Values": [1.0, 2.0]}, {"Id": "m1", "Values": [1.0, 2.0]}]}
+    looked = clinic.answering(cloudwatch__GetMetricData=some)
+    looked.aws.answers["cloudwatch.GetMetricData"] = lambda given: (
+        some if len(given["MetricDataQueries"]) > 1 else {"MetricDataResults": [{"Id": "m0", "Values": []}]}
+    )
+    values = read(looked.context(), wanted)
+    assert [len(given["MetricDataQueries"]) for given in looked.aws.given("cloudwatch.GetMetricData")] == [
+        500,
+        1,
+    ]
+    assert [values[wanted[number]] for number in (0, 1, 2, 500)] == [3, 2, 0, 0]
+
+
+def test_the_namespace_of_the_functions_metrics_is_what_they_are_told(clinic: Clinic) -> None:
+    assert clinic.context().namespace == PREFIX
+    told = [{"variables": {"POWERTOOLS_METRICS_NAMESPACE": "another"}}]
+    known = clinic.knowing("aws_lambda_function", environment=[{"variables": {}}])
+    assert known.context().namespace == PREFIX
+    assert known.knowing("aws_lambda_function", environment=told).context().namespace == "another"
+
+
 # ---------------------------------------------------------------- the report
 
 
@@ -233,8 +263,10 @@ def test_machines_get_one_object(run: Run) -> None:
 
 
 def test_a_log_gets_a_table_without_colour(run: Run) -> None:
-    done = run(found=FOUND)
+    command_line = f"aws logs tail /aws/lambda/{'name-' * 15}"
+    done = run(found=[*FOUND, warning("logs.there", "it", "gone", command_line)])
     assert "Next step" in done.stdout
+    assert command_line in done.stdout, "a log has no width, and the line is whole"
     assert "\x1b" not in done.output
 
 

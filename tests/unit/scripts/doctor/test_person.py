@@ -157,6 +157,11 @@ def test_who_asked_to_be_forgotten_is_not_to_be_reconciled(known: Clinic) -> Non
     assert "reconcile" not in looked["person.record"][1]
 
 
+def test_a_record_of_an_earlier_person_is_told_from_none(known: Clinic) -> None:
+    assert "an earlier person's" in with_rows(known, record(Sub="of-another"))["person.record"][1]
+    assert "an earlier person's" not in with_rows(known)["person.record"][1]
+
+
 def test_a_record_that_cannot_be_used(known: Clinic) -> None:
     assert with_rows(known, record(Devices="x"), welcome())["person.record"][0] is BROKEN
     assert with_rows(known, record(Email="another"), welcome())["person.record"][0] is WARNING

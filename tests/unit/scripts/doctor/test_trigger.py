@@ -122,6 +122,17 @@ def test_a_permission_that_is_not_right(well: Clinic, answer: str, status: Statu
         (allow(COGNITO, POOL_ARN), Verdict.ALLOWED),
         (allow(COGNITO, "arn:aws:cognito-idp:*:*:userpool/*"), Verdict.ALLOWED),
         (allow("*", POOL_ARN), Verdict.ALLOWED),
+        ({**allow(COGNITO, POOL_ARN), "Principal": {"AWS": "*"}}, Verdict.ALLOWED),
+        ({**allow(COGNITO, POOL_ARN), "Principal": {"AWS": "123456789012"}}, Verdict.SILENT),
+        (
+            allow(COGNITO, Condition={"StringEqualsIgnoreCase": {"aws:SourceArn": POOL_ARN.upper()}}),
+            Verdict.ALLOWED,
+        ),
+        (
+            allow(COGNITO, Condition={"StringEquals": {"aws:SourceArn": POOL_ARN.upper()}}),
+            Verdict.OTHER_SOURCE,
+        ),
+        (allow(COGNITO, Condition={"StringEquals": {"aws:SourceArn": "arn:*"}}), Verdict.OTHER_SOURCE),
         ({**allow(COGNITO, POOL_ARN), "Principal": "*"}, Verdict.ALLOWED),
         ({**allow(COGNITO, POOL_ARN), "Action": ["lambda:*"]}, Verdict.ALLOWED),
         ({**allow(COGNITO, POOL_ARN), "Action": "lambda:GetFunction"}, Verdict.SILENT),
