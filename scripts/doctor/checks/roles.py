@@ -97,10 +97,10 @@ def _simulate(
             ActionNames=_list(statement["Action"]),
             # what names no resource is about those that have no ARN, such as a telephone number
             **({"ResourceArns": _list(statement["Resource"])} if "Resource" in statement else {}),
-            # a boundary may ask for the tag that all of the stack has
-            ContextEntries=_context(
-                {"of the stack": {"aws:ResourceTag/System": context.environment.setting("name_prefix")}}
-                | dict(statement.get("Condition", {}))
+            ContextEntries=_entries(
+                # a boundary may ask for the tag that all of the stack has
+                {"aws:ResourceTag/System": context.environment.setting("name_prefix")},
+                *statement.get("Condition", {}).values(),
             ),
         )
     )
@@ -137,16 +137,16 @@ def _why(result: Mapping[str, Any], live: Mapping[str, Any]) -> str:
     return "no policy allows it"
 
 
-def _context(conditions: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The request that the conditions of a statement ask for."""
+def _entries(*wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The request that conditions ask for."""
     return [
         {
             "ContextKeyName": key,
             "ContextKeyValues": _list(values),
             "ContextKeyType": "stringList" if len(_list(values)) > 1 else "string",
         }
-        for wanted in conditions.values()
-        for key, values in wanted.items()
+        for keys in wanted
+        for key, values in keys.items()
     ]
 
 

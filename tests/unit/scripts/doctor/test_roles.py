@@ -91,6 +91,11 @@ def test_each_statement_is_tried_as_it_is_meant(trusted: Clinic) -> None:
     assert (claim["ActionNames"], claim["ResourceArns"]) == (STATEMENTS[0]["Action"], [TABLE])
     assert "ResourceArns" not in phones, "a telephone number has none"
     assert mail["ContextEntries"] == [
+        {
+            "ContextKeyName": "aws:ResourceTag/System",
+            "ContextKeyValues": ["people"],
+            "ContextKeyType": "string",
+        },
         {"ContextKeyName": "ses:FromAddress", "ContextKeyValues": ["no-reply"], "ContextKeyType": "string"},
         {"ContextKeyName": "kms:ViaService", "ContextKeyValues": ["x", "y"], "ContextKeyType": "stringList"},
     ]
