@@ -130,9 +130,15 @@ def of_alarms(request: Request) -> str | None:
     return f"arn:aws:cloudwatch:{request.where}:alarm:*" if "DescribeAlarms" in names else None
 
 
+def of_principal(request: Request) -> str | None:
+    """A simulation is checked on whose policies it is of."""
+    return request.value("PolicySourceArn") or None
+
+
 RESOURCES: dict[str, Callable[[Request], str | None]] = {
     "cognito-idp": tagged,
     "dynamodb": tagged,
+    "iam": of_principal,
     "kms": of_key,
     "lambda": of_lambda,
     "monitoring": of_alarms,

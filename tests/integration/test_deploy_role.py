@@ -116,6 +116,7 @@ TAGGING: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
         ("lambda", "resource", {"Tags": MAP}, {"TagKeys": ["Team"]}),
         ("logs", "resource", {"tags": MAP}, {"tagKeys": ["Team"]}),
         ("scheduler", "resource", {"Tags": LIST}, {"TagKeys": ["Team"]}),
+        ("sesv2", "resource", {"Tags": LIST}, {"TagKeys": ["Team"]}),
         ("sns", "resource", {"Tags": LIST}, {"TagKeys": ["Team"]}),
         ("sqs", "queue", {"Tags": MAP}, {"TagKeys": ["Team"]}),
     )
@@ -134,15 +135,18 @@ def parts(system: Deployment) -> dict[str, dict[str, str]]:
         "lambda": {"Resource": f"arn:aws:lambda:{here}:function:{name}"},
         "logs": {"resourceArn": f"arn:aws:logs:{here}:log-group:/aws/lambda/{name}"},
         "scheduler": {"ResourceArn": f"arn:aws:scheduler:{here}:schedule-group/{name}"},
+        "sesv2": {"ResourceArn": f"arn:aws:ses:{here}:configuration-set/registration-local"},
         "sns": {"ResourceArn": system.outputs["notification_topic_arn"]},
         "sqs": {"QueueUrl": system.outputs["notification_queue_url"]},
     }
 
 
 def test_only_the_role_that_deploys_may_change_the_parts_of_the_stack(system: Deployment) -> None:
-    """By a tag, which harms nobody, and by what is not there."""
+    """By a tag, which harms nobody, by what is not there, and by a state that is there already."""
+    state = {"Bucket": state_bucket.find(system.environment), "Key": "registration-local/terraform.tfstate"}
     changes: dict[str, Call] = {
-        "http api": ("apigatewayv2", "delete_route", {"ApiId": "none", "RouteId": "none"})
+        "http api": ("apigatewayv2", "delete_route", {"ApiId": "none", "RouteId": "none"}),
+        "state": ("s3", "put_object", {**state, "Body": b"{}", "IfNoneMatch": "*"}),
     }
     for service, part in parts(system).items():
         tag, tags, untag, keys = TAGGING[service]

@@ -281,3 +281,13 @@ def test_alarms_are_listed_by_who_may_see_all(aws: Aws) -> None:
         else:
             with refused("AccessDeniedException", "cloudwatch:DescribeAlarms"):
                 limited.describe_alarms()
+
+
+def test_policies_are_simulated_of_whom_one_may(aws: Aws) -> None:
+    mine, other = (aws.role([allow("sns:Publish")]) for _ in range(2))
+    limited = aws.as_role(aws.role([allow("iam:SimulatePrincipalPolicy", on=mine)])).client("iam")
+    asked = {"ActionNames": ["sns:Publish"]}
+    (result,) = limited.simulate_principal_policy(PolicySourceArn=mine, **asked)["EvaluationResults"]
+    assert result["EvalDecision"] == "allowed"
+    with refused("AccessDenied", "iam:SimulatePrincipalPolicy"):
+        limited.simulate_principal_policy(PolicySourceArn=other, **asked)
