@@ -156,6 +156,8 @@ def resolving(original: Callable[..., Any]) -> Callable[..., Any]:
         kind, _, tag = key.partition("/")
         if kind.lower() == "aws:requesttag":
             return (request.body.get("UserPoolTags") or {}).get(tag)  # the one that is not called Tags
+        if kind.lower() == "aws:resourcetag":  # a boundary's is not looked up
+            return (tagging.resource_tags(context.resource_arn) or {}).get(tag)
         rule = CONDITIONS.get(key.lower())
         return rule(request, context.resource_arn) if rule else None
 

@@ -270,7 +270,7 @@ def test_nobody_else_may_publish_subscribe_or_sign_even_with_permission_of_their
     iam.put_role_policy(RoleName=name, PolicyName="too-much", PolicyDocument=policy)
     try:
         probe = probes["post_confirmation"]
-        assert probe.may("sns", "get_topic_attributes", TopicArn=topic), "the policy is in force"
+        assert probe.may("sns", "list_subscriptions_by_topic", TopicArn=topic), "the policy is in force"
         own = ("publish", "subscribe an address", "subscribe a queue", "sign", "verify")
         assert probe.allowed({what: tried[what] for what in own}) == set()
     finally:

@@ -195,6 +195,19 @@ def test_a_role_is_made_within_a_boundary_and_stays_in_it(aws: Aws) -> None:
         limited.put_role_policy(RoleName=f"{prefix}-c", PolicyName="p", PolicyDocument=document)
 
 
+def test_a_boundary_may_ask_for_tags(aws: Aws) -> None:
+    kms, iam = aws.client("kms"), aws.client("iam")
+    bounds = {"Version": "2012-10-17", "Statement": [allow("kms:DescribeKey", Condition=OURS)]}
+    boundary = iam.create_policy(PolicyName=unique("b"), PolicyDocument=json.dumps(bounds))["Policy"]["Arn"]
+    role = aws.role([allow("kms:DescribeKey")])
+    iam.put_role_permissions_boundary(RoleName=role.rpartition("/")[2], PermissionsBoundary=boundary)
+    limited = aws.as_role(role).client("kms")
+    ours = kms.create_key(Tags=[{"TagKey": "System", "TagValue": "ours"}])["KeyMetadata"]["KeyId"]
+    assert limited.describe_key(KeyId=ours)["KeyMetadata"]["KeyId"] == ours
+    with refused("AccessDeniedException", "kms:DescribeKey"):
+        limited.describe_key(KeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+
+
 def test_a_key_is_known_by_its_kind_and_a_call_by_an_alias_is_on_the_key(aws: Aws) -> None:
     signing = {"StringEquals": {"kms:KeySpec": "HMAC_256"}}
     keys = f"arn:aws:kms:{HERE}:key/*"
