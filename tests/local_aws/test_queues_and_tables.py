@@ -61,7 +61,7 @@ def test_a_message_that_fails_again_and_again_ends_in_the_dead_letter_queue_alon
     name, sqs = table(aws), aws.client("sqs")
     refused_url, refused_arn = queue(aws)
     redrive = json.dumps({"deadLetterTargetArn": refused_arn, "maxReceiveCount": 2})
-    url, arn = queue(aws, VisibilityTimeout="1", RedrivePolicy=redrive)
+    url, arn = queue(aws, VisibilityTimeout="4", RedrivePolicy=redrive)
     role = aws.role(
         [
             {
