@@ -26,6 +26,8 @@ NEXT = {
     "Back to the previous package": "make rollback",
 }
 
+NEXT_WITH_EXISTING_POOL = {"Let the user pool call this system, unless it does": "make attach-trigger"}
+
 
 def allow_option(command: click.decorators.FC) -> click.decorators.FC:
     """What the guard is to let pass, also from the shell: several, with spaces between them."""
@@ -166,10 +168,13 @@ def deploy(name: str, allow: tuple[str, ...], fingerprint: str | None, smoke_tes
     outputs = stack.outputs()
     if finished := Functions.of(stack.environment.client("lambda"), outputs).finish(stack.package_path):
         click.echo(f"An interrupted deploy had not finished {', '.join(finished)}: now they are.")
-    if smoke_test:
+    of_others = bool(outputs.get("existing_user_pool"))
+    if smoke_test and of_others:
+        click.echo("There is no smoke test: in a user pool of somebody else nobody is registered for it.")
+    elif smoke_test:
         SmokeTest(stack.environment, outputs, Story(console)).run()
     click.echo("\nWhat to do next:")
-    for what, command in NEXT.items():
+    for what, command in (NEXT_WITH_EXISTING_POOL | NEXT if of_others else NEXT).items():
         click.echo(f"  {command + ('' if name == LOCAL else f' ENV={name}'):<26}  {what}")
 
 

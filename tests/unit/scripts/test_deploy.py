@@ -120,6 +120,15 @@ def test_the_smoke_test_can_be_left_out(changing: FakeTerraform, smoke: MagicMoc
     smoke.assert_not_called()
 
 
+def test_nobody_is_registered_in_a_pool_of_somebody_else(changing: FakeTerraform, smoke: MagicMock) -> None:
+    changing.answer("output", stdout='{"existing_user_pool": {"value": true}}')
+    result = run("deploy")
+    assert result.exit_code == 0, result.output
+    smoke.assert_not_called()
+    assert "There is no smoke test" in result.output
+    assert "make attach-trigger" in result.output
+
+
 def test_a_smoke_test_that_fails_is_a_deploy_that_fails(changing: FakeTerraform, smoke: MagicMock) -> None:
     smoke.side_effect = SmokeTestError("There is no record.")
     assert sentence(run("deploy")) == "There is no record."
