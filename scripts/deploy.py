@@ -3,11 +3,12 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
-from scripts import account, plan_review
+from scripts import account, plan_review, user_pool
 from scripts.environment import BUILD, LOCAL, TERRAFORM
 from scripts.functions import Functions
 from scripts.plan_review import Review
@@ -45,14 +46,10 @@ detailed_option = click.option(
 )
 
 
-def review(stack: Stack, allow: tuple[str, ...]) -> Review:
-    """The review of the plan that was saved, held to the project's rules and to those of the team's own."""
+def review(planned: dict[str, Any], allow: tuple[str, ...]) -> Review:
+    """The review of a plan, held to the project's rules and to those of the team's own."""
     own = TERRAFORM / "guard.toml"
-    return plan_review.review(
-        stack.terraform.show(stack.plan_file),
-        rules=[own] if own.exists() else [],
-        allow=allow,
-    )
+    return plan_review.review(planned, rules=[own] if own.exists() else [], allow=allow)
 
 
 def prepare(name: str, *, stream: bool = True) -> Stack:
@@ -78,7 +75,7 @@ def plan(name: str, allow: tuple[str, ...], detailed: bool) -> None:
     stack = prepare(name)
     changes = stack.plan()
     if changes:
-        review(stack, allow).show(Console())
+        review(stack.planned(), allow).show(Console())
     sys.exit(2 if changes and detailed else 0)
 
 
@@ -108,7 +105,7 @@ def write_review(
     """
     stack = prepare(name, stream=False)
     changes = stack.plan()
-    reviewed = review(stack, allow)
+    reviewed = review(stack.planned(), allow)
     text = reviewed.markdown(title=name, limit=LIMIT - ROOM)
     if output:
         output.write_text(text, "utf-8")
@@ -147,8 +144,10 @@ def deploy(name: str, allow: tuple[str, ...], fingerprint: str | None, smoke_tes
     stack.package()
     stack.init()
     if stack.plan():
-        reviewed = review(stack, allow)
+        planned = stack.planned()
+        reviewed = review(planned, allow)
         reviewed.show(console)
+        user_pool.refuse_to_leave(stack.environment, planned)
         if fingerprint and fingerprint != reviewed.fingerprint:
             raise click.ClickException(
                 f"This plan is not the one that was reviewed: its fingerprint is {reviewed.fingerprint}, and "

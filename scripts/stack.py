@@ -91,6 +91,10 @@ class Stack:
             destroy=destroy,
         )
 
+    def planned(self) -> dict[str, Any]:
+        """The saved plan, in Terraform's JSON plan representation."""
+        return self.terraform.show(self.plan_file)
+
     def apply(self) -> None:
         """Applies the saved plan."""
         self.terraform.apply(self.plan_file)

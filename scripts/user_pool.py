@@ -196,6 +196,19 @@ def refuse_while_called(environment: Environment, outputs: Mapping[str, Any]) ->
         )
 
 
+def refuse_to_leave(environment: Environment, planned: Mapping[str, Any]) -> None:
+    """Refuses a plan after which another pool is used, as long as the one that is used now calls this system.
+
+    planned: as `terraform show -json` tells it.
+
+    Raises:
+        click.ClickException: it does so.
+    """
+    changes: Mapping[str, Mapping[str, Any]] = planned.get("output_changes") or {}
+    if changes.get("user_pool_id", {}).get("actions", ["no-op"]) != ["no-op"]:
+        refuse_while_called(environment, {name: change["before"] for name, change in changes.items()})
+
+
 def same_function(one: str | None, other: str) -> bool:
     """Whether two ARNs are of one function, whatever the version or alias behind it."""
     return one is not None and one.split(":")[:7] == other.split(":")[:7]

@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from scripts import account, deploy, plan_review
+from scripts import account, deploy, plan_review, user_pool
 from scripts.functions import Functions
 from scripts.plan_review.markdown import LIMIT
 from scripts.smoke_test import SmokeTest, SmokeTestError
@@ -118,6 +118,15 @@ def test_what_is_not_applied_is_not_finished_either(changing: FakeTerraform, fin
 def test_the_smoke_test_can_be_left_out(changing: FakeTerraform, smoke: MagicMock) -> None:
     assert run("deploy", "--no-smoke-test").exit_code == 0
     smoke.assert_not_called()
+
+
+def test_a_pool_of_somebody_else_is_not_left_while_it_calls(
+    changing: FakeTerraform, smoke: MagicMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = click.ClickException("Detach it first.")
+    monkeypatch.setattr(user_pool, "refuse_to_leave", MagicMock(side_effect=refusal))
+    assert sentence(run("deploy")) == "Detach it first."
+    assert "apply" not in changing.commands
 
 
 def test_nobody_is_registered_in_a_pool_of_somebody_else(changing: FakeTerraform, smoke: MagicMock) -> None:

@@ -1,6 +1,7 @@
 """One trigger of a pool is changed, and everything else survives."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from copy import deepcopy
 from typing import Any
 
@@ -195,6 +196,28 @@ def test_a_function_is_not_taken_away_from_the_pool_that_calls_it(
     user_pool.refuse_while_called(dev, {})
     there._DescribeUserPool = lambda _asked: NOT_FOUND  # type: ignore[method-assign]
     user_pool.refuse_while_called(dev, outputs)
+
+
+@pytest.mark.parametrize(
+    ("actions", "existing", "refused"),
+    [
+        (["update"], True, True),
+        (["no-op"], True, False),
+        (["update"], False, False),
+        (["create"], None, False),
+    ],
+)
+def test_no_plan_leaves_a_pool_that_still_calls(
+    monkeypatch: pytest.MonkeyPatch, actions: list[str], existing: bool | None, refused: bool
+) -> None:
+    there = cognito(LambdaConfig={"PostConfirmation": ARN})
+    monkeypatch.setattr(Environment, "client", lambda *_: there.client())
+    before = {"existing_user_pool": existing, "user_pool_id": POOL_ID, "post_confirmation_arn": ARN}
+    changes = {name: {"actions": ["no-op"], "before": value} for name, value in before.items()}
+    changes["user_pool_id"]["actions"] = actions
+    with pytest.raises(click.ClickException, match="make detach-trigger") if refused else nullcontext():
+        user_pool.refuse_to_leave(environment.remote("dev"), {"output_changes": changes})
+    user_pool.refuse_to_leave(environment.remote("dev"), {})
 
 
 def test_a_pool_that_is_not_there_is_awss_own_error() -> None:
