@@ -493,13 +493,20 @@ def policy_added(doctor: Doctor, effect: str) -> Iterator[None]:
 
 @contextmanager
 def bounded(doctor: Doctor) -> Iterator[None]:
+    """A role is given another boundary, or the first one that it has."""
     iam, role = doctor.system.client("iam"), doctor.function("enqueue")
+    was = iam.get_role(RoleName=role)["Role"].get("PermissionsBoundary")
     arn = iam.create_policy(PolicyName="bounds", PolicyDocument=document("Allow", "logs:*"))["Policy"]["Arn"]
     iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=arn)
     try:
         yield
     finally:
-        iam.delete_role_permissions_boundary(RoleName=role)
+        if was:
+            iam.put_role_permissions_boundary(
+                RoleName=role, PermissionsBoundary=was["PermissionsBoundaryArn"]
+            )
+        else:
+            iam.delete_role_permissions_boundary(RoleName=role)
         iam.delete_policy(PolicyArn=arn)
 
 
@@ -914,8 +921,10 @@ def operator(system: Deployment, policy: dict[str, Any]) -> Iterator[Environment
         key = iam.create_access_key(UserName=name)["AccessKey"]
         undo.callback(iam.delete_access_key, UserName=name, AccessKeyId=key["AccessKeyId"])
         keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-        undo.callback(system.environment.activate)
-        yield replace(system.environment, variables={**system.environment.variables, **keys}).activate()
+        # those of the tests, who may do anything: not the role's that has deployed
+        variables = {**os.environ, **keys}
+        with patch.dict(os.environ, variables, clear=True):
+            yield replace(system.environment, variables=variables)
 
 
 @contextmanager
