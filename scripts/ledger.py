@@ -133,6 +133,7 @@ class Ledger:
         """Users of some verdicts: user name, subject, status and verdict, by user name."""
         marks = ", ".join("?" * len(verdicts))
         return self._db.execute(
+            # question marks alone are put in
             f"SELECT username, sub, status, verdict FROM users WHERE verdict IN ({marks}) ORDER BY username",  # noqa: S608
             verdicts,
         ).fetchall()
@@ -166,6 +167,7 @@ class Ledger:
         """Records of some verdicts: user name, subject and verdict, by user name."""
         marks = ", ".join("?" * len(verdicts))
         return self._db.execute(
+            # question marks alone are put in
             f"SELECT username, sub, verdict FROM records WHERE verdict IN ({marks}) ORDER BY username",  # noqa: S608
             verdicts,
         ).fetchall()

@@ -30,6 +30,7 @@ class Sensitive:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sensitive) and same(self._value, other._value)
 
+    # what is compared in this way can be no key; mypy takes object's __hash__ for a method
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
@@ -48,6 +49,7 @@ class Unknown:
     def __eq__(self, other: object) -> bool:
         return False
 
+    # what is compared in this way can be no key; mypy takes object's __hash__ for a method
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
