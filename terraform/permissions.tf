@@ -129,9 +129,8 @@ locals {
   reconcile_statements = concat(
     [
       {
-        # The list may be old; who has a user name is asked before another's record is replaced.
-        sid        = "ReadAccounts"
-        actions    = ["cognito-idp:AdminGetUser", "cognito-idp:ListUsers"]
+        sid        = "ListAccounts"
+        actions    = ["cognito-idp:ListUsers"]
         resources  = [module.user_pool.user_pool_arn]
         conditions = []
       },

@@ -7,9 +7,8 @@ Cognito Developer Guide). They get the two rows that the trigger would have writ
 "ListUsers" of its API Reference: what it says may be old, and is in any order; it is one chain of pages that
 names nobody twice. So nothing is lost or brought back by its word alone:
 
-- A record is written only where there is none.
-- The record of an earlier holder of a user name is replaced only when AdminGetUser, which is never old, says
-  that the name has passed on, and only while the record is the one that was seen.
+- A record is written only where there is none. One of another subject under the same user name stays: it is
+  the last that is known of somebody, and where the pool is a new one, everybody's record is such.
 - Nobody is written whose erasure is under way. That lasts minutes longer than their account.
 
 What remains is somebody whose account was deleted a moment ago and not by way of the API: they get a record
@@ -35,7 +34,7 @@ from notifications.pace import Pace
 from notifications.registration import Person, record_of, welcome_of
 from notifications.rows import marshal, unmarshal
 from notifications.transaction import UnstorableError, write_together
-from notifications.user_pool import attributes, holder
+from notifications.user_pool import attributes
 
 # ListUsers gives no more at once; BatchGetItem would take 100 keys
 PAGE = 60
@@ -51,6 +50,15 @@ SETTLED = timedelta(minutes=1)
 # whom an administrator made, are confirmed, whatever is asked of them about their password
 CONFIRMED = {"CONFIRMED", "FORCE_CHANGE_PASSWORD", "RESET_REQUIRED"}
 EXTERNAL = "EXTERNAL_PROVIDER"
+# "Error handling with DynamoDB": nobody else would be written either, however often it is tried
+_FOR_NOBODY = {
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "IncompleteSignatureException",
+    "MissingAuthenticationTokenException",
+    "ResourceNotFoundException",
+    "UnrecognizedClientException",
+}
 _READS = 5
 _PAUSE_SECONDS = 0.1
 
@@ -73,6 +81,7 @@ class Verdict(StrEnum):
     DISABLED = "Disabled"
     ERASING = "Erasing"
     EXTERNAL_PROVIDER = "ExternalProvider"
+    NAME_TAKEN = "NameTaken"
     NO_EMAIL = "NoEmail"
     UNREADABLE = "Unreadable"
 
@@ -114,13 +123,11 @@ class Account:
 class Finding:
     """What is to be said of a user.
 
-    held_by: the subject of the record that has their user name; empty where there is no such record.
     registered_at: when their own record was written, as it says.
     """
 
     account: Account
     verdict: Verdict
-    held_by: str = ""
     registered_at: str = ""
 
 
@@ -180,9 +187,9 @@ class Reconciliation:
         ]
 
     def _finding(self, account: Account, record: Mapping[str, Any] | None, erasing: bool) -> Finding:
-        held_by = record.get("Sub", "") if record else ""
+        held_by = record.get("Sub") if record else None
         if record and held_by == account.sub:
-            return Finding(account, Verdict.REGISTERED, held_by, str(record.get("RegisteredAt", "")))
+            return Finding(account, Verdict.REGISTERED, str(record.get("RegisteredAt", "")))
         if not account.sub or (record and not (isinstance(held_by, str) and held_by)):
             return Finding(account, Verdict.UNREADABLE)
         if account.status == EXTERNAL:
@@ -198,33 +205,36 @@ class Reconciliation:
             verdict = Verdict.NO_EMAIL
         elif account.modified_at > self.clock() - self.settled:
             verdict = Verdict.CHANGING
+        elif record:
+            verdict = Verdict.NAME_TAKEN
         else:
             verdict = Verdict.MISSING
-        return Finding(account, verdict, held_by)
+        return Finding(account, verdict)
 
     def repair(self, findings: Sequence[Finding]) -> list[Verdict]:
-        """Registers users who are missing, several at once; says what became of each."""
+        """Registers users who are missing, several at once; says what became of each.
+
+        Raises:
+            botocore.exceptions.ClientError: DynamoDB would take nobody, for a reason that does not pass.
+        """
         if not findings:
             return []
         with ThreadPoolExecutor(self.workers) as pool:
             return list(pool.map(self._repair, findings))
 
     def _repair(self, finding: Finding) -> Verdict:
-        account = finding.account
         self.repairs.wait()
         try:
-            if finding.held_by and self.holder(account.user_id) != account.sub:
-                return Verdict.CHANGING
-            return self._register(account.person, finding.held_by)
-        except (ClientError, BotoCoreError, UnstorableError):
-            # it is still missing when the list comes round again
-            return Verdict.NOT_REPAIRED
+            return self._register(finding.account.person)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _FOR_NOBODY:
+                raise
+        except (BotoCoreError, UnstorableError):
+            pass
+        # it is still missing when the list comes round again
+        return Verdict.NOT_REPAIRED
 
-    def holder(self, user_id: str) -> str:
-        """The subject of who has a user name at this moment; empty for nobody."""
-        return holder(self.cognito, self.user_pool_id, user_id)
-
-    def _register(self, person: Person, held_by: str) -> Verdict:
+    def _register(self, person: Person) -> Verdict:
         """What the trigger writes, on the conditions of one who comes late."""
         now = self.clock()
         not_erasing = {
@@ -234,16 +244,9 @@ class Reconciliation:
                 "ConditionExpression": "attribute_not_exists(NotificationID)",
             }
         }
-        as_seen = (
-            {
-                "ConditionExpression": "#sub = :seen",
-                "ExpressionAttributeNames": {"#sub": "Sub"},
-                "ExpressionAttributeValues": marshal({":seen": held_by}),
-            }
-            if held_by
-            else {"ConditionExpression": "attribute_not_exists(UserID)"}
+        record = _put(
+            self.user_table, record_of(person, now), ConditionExpression="attribute_not_exists(UserID)"
         )
-        record = _put(self.user_table, record_of(person, now), **as_seen)
         welcome = _put(
             self.outbox.table,
             welcome_of(person, now).to_row(),
@@ -257,7 +260,7 @@ class Reconciliation:
             None: Verdict.REPAIRED,
             0: Verdict.ERASING,
             # somebody was first: the trigger, or whoever has the name now
-            1: Verdict.CHANGING if held_by else Verdict.REGISTERED,
+            1: Verdict.REGISTERED,
         }[failed]
 
     def _write(self, *writes: Mapping[str, Any]) -> int | None:

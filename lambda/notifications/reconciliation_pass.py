@@ -138,7 +138,8 @@ class Pass:
     def _claim(self) -> Claim | None:
         now = self._now()
         row = self._outbox.get(ROW_ID) or self._first(now)
-        if row["DueAt"] > milliseconds(now):
+        # due later than that, it is from a time when passes were further apart
+        if milliseconds(now) < row["DueAt"] <= milliseconds(now + self.every):
             return None
         return self._outbox.claim(Due(ROW_ID, row["DueAt"], RECONCILIATIONS), now)
 

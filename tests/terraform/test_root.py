@@ -90,7 +90,7 @@ COMPARE = may(USERS, "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Scan
 
 
 def compare_with(pool: str) -> Permissions:
-    return may(f"cognito-idp:userpool/{pool}", "cognito-idp:AdminGetUser", "cognito-idp:ListUsers")
+    return may(f"cognito-idp:userpool/{pool}", "cognito-idp:ListUsers")
 
 
 ALWAYS: dict[str, Permissions] = {

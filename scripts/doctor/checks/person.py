@@ -152,6 +152,8 @@ def _missed(context: Context, about: str, account: Mapping[str, Any], *, there: 
     """Somebody without a record. there: an earlier person's has their username."""
     lacks = "has no record" + (": the one of this username is an earlier person's" if there else "")
     reconcile = f"{context.make('reconcile')} APPLY=1."
+    if there:
+        reconcile = f"{context.make('reconcile')} APPLY=1 ERASE=1 for that one, then {reconcile}"
     if account["UserStatus"] == "EXTERNAL_PROVIDER":
         return warning(
             "person.record",

@@ -121,6 +121,17 @@ def test_a_pass_registers_who_is_missing_and_the_next_one_waits(
     assert call(the_pass) == {"Reconciled": 25, "Orphaned": 0}
 
 
+def test_passes_that_are_to_be_nearer_together_do_not_wait_for_the_former_time(
+    the_pass: Pass, pool: Pool, clock: Clock
+) -> None:
+    pool.add(*people(3))
+    call(replace(the_pass, every=timedelta(days=30)))
+    clock.forward(seconds=1)
+    assert call(the_pass)["Reconciled"] == 3
+    clock.forward(seconds=1)
+    assert call(the_pass) == {}
+
+
 def test_some_thousand_users_are_seen_to_in_slices_and_nobody_twice(
     the_pass: Pass, pool: Pool, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,8 +309,6 @@ def test_the_count_goes_over_pages_of_records_and_slices(
 def test_who_registers_or_is_repaired_during_a_pass_is_not_taken_for_lost(
     the_pass: Pass, pool: Pool, tables: Tables, clock: Clock, hours: float
 ) -> None:
-    old = [replace(one, sub=f"old-{one.sub}") for one in people(5)]
-    record(tables, *old)
     pool.add(*people(PEOPLE))
     call(the_pass, pages=1)
     clock.forward(hours=hours)

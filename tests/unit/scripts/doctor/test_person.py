@@ -158,8 +158,12 @@ def test_who_asked_to_be_forgotten_is_not_to_be_reconciled(known: Clinic) -> Non
 
 
 def test_a_record_of_an_earlier_person_is_told_from_none(known: Clinic) -> None:
-    assert "an earlier person's" in with_rows(known, record(Sub="of-another"))["person.record"][1]
-    assert "an earlier person's" not in with_rows(known)["person.record"][1]
+    of_another = with_rows(known, record(Sub="of-another"))["person.record"][1]
+    none = with_rows(known)["person.record"][1]
+    assert "an earlier person's" in of_another
+    assert "APPLY=1 ERASE=1 for that one, then make reconcile ENV=prod APPLY=1." in of_another
+    assert "an earlier person's" not in none
+    assert "ERASE" not in none
 
 
 def test_a_record_that_cannot_be_used(known: Clinic) -> None:
