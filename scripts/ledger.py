@@ -87,6 +87,13 @@ class Ledger:
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
             self._set(wanted=json.dumps(wanted, sort_keys=True), begun_at=now.isoformat())
 
+    def begin_again(self) -> None:
+        """Begins the same run from the start of the list; who was registered is still told of."""
+        with self._together():
+            self._db.execute("DELETE FROM subs")
+            self._db.execute("DELETE FROM users WHERE verdict <> ?", (Verdict.REPAIRED,))
+            self._set(place="")
+
     def end(self) -> None:
         """Removes the file: there is nothing left to go on with."""
         self._db.close()

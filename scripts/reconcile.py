@@ -39,7 +39,9 @@ from notifications.reconciliation import (
     Verdict,
 )
 from notifications.rows import marshal, unmarshal
+from notifications.user_pool import holder
 from notifications.users import Users
+from scripts import account
 from scripts.environment import BUILD, Environment
 from scripts.ledger import Ledger, LedgerError, Orphan
 from scripts.stack import Stack, confirm, env_option, environment_named, plainly
@@ -47,8 +49,11 @@ from scripts.stack import Stack, confirm, env_option, environment_named, plainly
 # More than this of all records, and it is more likely that the pool is the wrong one
 FEW = 0.05
 RATE = LIST_QUOTA / 3
+# "Scan": a page is of 1 MB, 128 read units, and a partition of the table gives 3,000 a second
+SCANS_PER_SECOND = 5
 # SNS: filter policies of a topic, one for each person
 SNS_SERVES = 200
+TOO_MANY_FOR_SNS = f"E-mail goes out by SNS, which serves {SNS_SERVES} people"
 # of each table, as a person reads them; --json has all
 SHOWN = 50
 # where nobody watches a bar
@@ -61,6 +66,7 @@ WHY: dict[str, str] = {
     Verdict.CHANGING: "has just changed: the trigger may be at work; run this again",
     Verdict.DISABLED: "is disabled; is registered by the next run after they are enabled",
     Verdict.ERASING: "is being erased",
+    Verdict.NAME_TAKEN: "has the user name of a record without a user; erase that, then run this again",
     Verdict.EXTERNAL_PROVIDER: "comes from another identity provider, and may be linked with another user",
     Verdict.NO_EMAIL: "has no e-mail address",
     Verdict.UNREADABLE: "has a record without a Sub; correct or delete it",
@@ -79,11 +85,12 @@ GOES_ON = "The same command goes on from here."
 class Run:
     """One reconciliation, from its beginning or from where it was stopped, to its end.
 
-    apply: whether who is missing is registered. lookups: the pace of AdminGetUser.
+    apply: whether who is missing is registered. scans, lookups: the pace of Scan, and of AdminGetUser.
     """
 
     reconciliation: Reconciliation
     ledger: Ledger
+    scans: Pace
     lookups: Pace
     show: "Show"
     apply: bool = False
@@ -113,7 +120,8 @@ class Run:
             settled=settled,
         )
         # the same share of its quota
-        return cls(reconciliation, ledger, Pace(rate * READ_QUOTA / LIST_QUOTA), show, apply)
+        lookups = Pace(rate * READ_QUOTA / LIST_QUOTA)
+        return cls(reconciliation, ledger, Pace(SCANS_PER_SECOND), lookups, show, apply)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -138,14 +146,14 @@ class Run:
     def _list_users(self) -> None:
         if self.ledger.get("listed"):
             return
-        with self.show.bar("Users", self._estimate(), self.ledger.seen) as advance:
+        with self.show.bar("Users", self.estimate(), self.ledger.seen) as advance:
             while not self.ledger.get("listed"):
                 place = self.ledger.get("place")
                 try:
                     accounts, following = self.reconciliation.accounts(place)
                 except PlaceLostError:
                     self.show.say("Cognito does not go on from where it was stopped; beginning anew.")
-                    self.ledger.begin(self.identity, self.reconciliation.clock())
+                    self.ledger.begin_again()
                     continue
                 findings = self.reconciliation.judge(accounts)
                 missing = [finding for finding in findings if finding.verdict is Verdict.MISSING]
@@ -160,7 +168,8 @@ class Run:
                 )
                 advance(len(accounts))
 
-    def _estimate(self) -> int:
+    def estimate(self) -> int:
+        """About how many users the pool has."""
         pool = self.reconciliation.cognito.describe_user_pool(UserPoolId=self.reconciliation.user_pool_id)
         return int(pool["UserPool"].get("EstimatedNumberOfUsers", 0))
 
@@ -170,6 +179,7 @@ class Run:
         with self.show.bar("Records", 0, int(self.ledger.get("records") or 0)) as advance:
             while not self.ledger.get("scanned"):
                 cursor = self.ledger.get("cursor")
+                self.scans.wait()
                 page = self.reconciliation.outbox.dynamodb.scan(
                     TableName=self.reconciliation.user_table,
                     ProjectionExpression="UserID, #sub",
@@ -192,10 +202,13 @@ class Run:
             return
         with self.show.bar("Records without a user", len(suspected), 0) as advance:
             for username, sub, _ in suspected:
-                self.lookups.wait()
-                theirs = self.reconciliation.holder(username) == sub
-                self.ledger.note_record(username, None if theirs else Orphan.ORPHANED)
+                self.ledger.note_record(username, None if self._is_held(username, sub) else Orphan.ORPHANED)
                 advance(1)
+
+    def _is_held(self, username: str, sub: str) -> bool:
+        """Whether a user name is that subject's at this moment."""
+        self.lookups.wait()
+        return holder(self.reconciliation.cognito, self.reconciliation.user_pool_id, username) == sub
 
     @property
     def orphans(self) -> int:
@@ -212,7 +225,6 @@ class Run:
         users = Users(self.reconciliation.outbox.dynamodb, self.reconciliation.user_table)
         with self.show.bar("Erasing", len(orphans), 0) as advance:
             for username, sub, _ in orphans:
-                self.lookups.wait()
                 self.ledger.note_record(username, self._erase(users, username, sub))
                 advance(1)
 
@@ -222,7 +234,7 @@ class Run:
             return record if record and record.get("Sub") == sub else None
 
         outbox = self.reconciliation.outbox
-        if self.reconciliation.holder(username) == sub:
+        if self._is_held(username, sub):
             return None
         if find() is None:
             # a run that was stopped has begun it, or somebody else has done it
@@ -262,7 +274,7 @@ class Show:
 
     def say(self, words: str) -> None:
         if not self.quiet:
-            self.console.print(words, highlight=False, markup=False, soft_wrap=True)
+            say(self.console, words)
 
     @contextmanager
     def bar(self, what: str, total: int, done: int) -> Iterator[Callable[[int], None]]:
@@ -364,9 +376,11 @@ def main(
     if force and not erase:
         raise click.UsageError("--force (FORCE=1) goes with --erase (ERASE=1).")
     environment = environment_named(name, start=False)
+    account.check(environment)
     stack = Stack(environment, stream=False)
     stack.init(new=False)
     outputs = stack.outputs()
+    by_sns = outputs.get("email_delivery") == "sns"
     path = ledger_path(environment)
     try:
         with Ledger(path) as ledger:
@@ -380,9 +394,14 @@ def main(
                 repair_rate=repair_rate,
                 settled=timedelta(seconds=settled),
             )
+            if apply and by_sns and (users := run.estimate()) > SNS_SERVES:
+                question = f"{TOO_MANY_FOR_SNS}, and the pool has about {users}: register them all the same?"
+                confirm(name, question, yes)
             run.find(anew=anew)
             refused = erase and run.too_many and not force
             if erase and run.orphans and not refused:
+                if not (yes or as_json):
+                    table(run.show.console, "To be erased", "State", run.report()["orphaned"], ERASED)
                 confirm(name, f"Erase the {run.orphans} people of {name!r} whose user is gone?", yes)
                 run.erase()
             report = run.report()
@@ -400,7 +419,7 @@ def main(
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False))
     else:
-        tell(Console(), name, report, by_sns=outputs.get("email_delivery") == "sns")
+        tell(Console(), name, report, by_sns=by_sns)
     missing, orphaned = left_over(report)
     if refused:
         raise click.ClickException(
@@ -419,39 +438,45 @@ def left_over(report: Mapping[str, Any]) -> tuple[int, int]:
     return len(missing), len(orphaned)
 
 
+def say(console: Console, words: str) -> None:
+    console.print(words, highlight=False, markup=False, soft_wrap=True)
+
+
+def table(
+    console: Console, title: str, last: str, entries: Sequence[Mapping[str, str]], words: Mapping[str, str]
+) -> None:
+    """A table of people, unless there are none. words: what is said of each verdict."""
+    if not entries:
+        return
+    columns = (Column(header, overflow="fold") for header in ("User name", "Sub", last))
+    shown = Table(*columns, title=title, title_justify="left")
+    for entry in entries[:SHOWN]:
+        shown.add_row(*map(escape, (entry["username"], entry["sub"], words[entry["verdict"]])))
+    console.print(shown)
+    if len(entries) > SHOWN:
+        say(console, f"… and {len(entries) - SHOWN} more: ARGS=--json names all.")
+
+
 def tell(console: Console, name: str, report: Mapping[str, Any], *, by_sns: bool) -> None:
     """The report in words."""
-
-    def say(words: str) -> None:
-        console.print(words, highlight=False, markup=False, soft_wrap=True)
-
-    def table(title: str, last: str, entries: Sequence[Mapping[str, str]], words: Mapping[str, str]) -> None:
-        if not entries:
-            return
-        columns = (Column(header, overflow="fold") for header in ("User name", "Sub", last))
-        shown = Table(*columns, title=title, title_justify="left")
-        for entry in entries[:SHOWN]:
-            shown.add_row(*map(escape, (entry["username"], entry["sub"], words[entry["verdict"]])))
-        console.print(shown)
-        if len(entries) > SHOWN:
-            say(f"… and {len(entries) - SHOWN} more: ARGS=--json names all.")
-
     missing, orphaned = left_over(report)
     say(
+        console,
         f"{report['users']} users, {report['unconfirmed']} of them not confirmed yet; "
-        f"{report['records']} records."
+        f"{report['records']} records.",
     )
-    table("Users without a record", "State", report["missing"], BECAME)
-    table("Left as they are", "Why", report["left"], WHY)
-    table("Records without a user", "State", report["orphaned"], ERASED)
+    table(console, "Users without a record", "State", report["missing"], BECAME)
+    table(console, "Left as they are", "Why", report["left"], WHY)
+    table(console, "Records without a user", "State", report["orphaned"], ERASED)
     if not (report["missing"] or report["orphaned"]):
-        say("Nobody is missing, and every record is somebody's.")
+        say(console, "Nobody is missing, and every record is somebody's.")
     if missing and not report["applied"]:
-        say(f"Nothing was written. To register and welcome the {missing}: make reconcile ENV={name} APPLY=1")
+        to_do = f"To register and welcome the {missing}: make reconcile ENV={name} APPLY=1"
+        say(console, f"Nothing was written. {to_do}")
     if report["missing"] and by_sns and report["records"] + missing > SNS_SERVES:
-        say(f'E-mail goes out by SNS, which serves {SNS_SERVES} people: set email_delivery to "ses" first.')
+        say(console, f'{TOO_MANY_FOR_SNS}: set email_delivery to "ses" first.')
     if orphaned:
-        say(f"To erase the {orphaned} who are gone: make reconcile ENV={name} APPLY=1 ERASE=1")
+        say(console, f"To erase the {orphaned} who are gone: make reconcile ENV={name} APPLY=1 ERASE=1")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from scripts import state_bucket
+from scripts import account, state_bucket
 from scripts.environment import Environment, load_hcl
 from scripts.stack import Stack, confirm, env_option, environment_named, plainly
 from scripts.user_pool import Settings, UserPool, same_function
@@ -211,6 +211,7 @@ def _differing_lines(before: dict[str, Any], after: dict[str, Any]) -> Iterator[
 def deployed(name: str) -> tuple[Environment, dict[str, Any]]:
     """The environment, which must use a pool of somebody else, and its outputs."""
     environment = environment_named(name, start=False)
+    account.check(environment)
     stack = Stack(environment, stream=False)
     stack.init(new=False)
     outputs = stack.outputs()

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
+import click
 import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
@@ -19,7 +21,7 @@ from notifications.erasure_job import erasure_id
 from notifications.reconciliation import Account, Finding, Verdict
 from notifications.registration import Person, record_of
 from notifications.rows import marshal, unmarshal
-from scripts import reconcile
+from scripts import account, reconcile
 from scripts.ledger import GOOD_FOR, Ledger, LedgerError, Orphan
 from tests.unit.functions.pool import ID, LONG_AGO, Pool, failure
 
@@ -102,6 +104,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, session: boto3.Ses
         stack = Deployed(session, tmp_path)
         monkeypatch.setattr(reconcile, "BUILD", tmp_path)
         monkeypatch.setattr(reconcile, "environment_named", lambda _name, **_options: stack)
+        monkeypatch.setattr(account, "check", lambda _environment: "123456789012")
         monkeypatch.setattr(reconcile, "Stack", lambda _environment, **_options: stack)
         # in-memory tables do not hold against threads
         monkeypatch.setattr(
@@ -215,6 +218,28 @@ def test_who_would_be_too_many_for_a_topic_is_pointed_out(deployed: Deployed, wa
     assert "serves 200 people" not in run().stdout
 
 
+def test_nobody_is_registered_for_a_topic_that_cannot_serve_them_without_being_asked(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployed.dynamodb, "transact_write_items", quickly(deployed))
+    deployed.outputs_more["email_delivery"] = "sns"
+    deployed.pool.add(*people(0, 201))
+    done = run("--apply")
+    assert (done.exit_code, "say YES=1" in done.stderr, deployed.ids) == (1, True, [])
+    assert run("--apply", "--yes").exit_code == 0
+    assert len(deployed.ids) == 201
+
+
+def test_another_account_than_the_environments_is_refused(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.pool.add(person(1))
+    monkeypatch.setattr(account, "check", Mock(side_effect=click.ClickException("Another account.")))
+    done = run("--apply")
+    assert (done.exit_code, "Another account." in done.stderr) == (1, True)
+    assert (deployed.pool.pages, deployed.ids) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -246,15 +271,30 @@ def test_who_is_gone_is_erased_as_by_the_api_when_told_to(deployed: Deployed) ->
     assert "is gone" not in run().stdout
 
 
-def test_a_record_of_an_earlier_holder_of_the_name_is_nobodys(deployed: Deployed) -> None:
+def test_a_record_of_an_earlier_holder_of_the_name_is_nobodys_and_is_erased_first(deployed: Deployed) -> None:
     heir = replace(person(1), sub="heir")
     deployed.pool.add(*people(2, 40))
-    deployed.pool.add(heir, Enabled=False)
+    deployed.pool.add(heir)
     deployed.record(*people(1, 40))
-    assert names(told()["orphaned"]) == ["user-0001"]
-    assert run("--apply", "--erase", "--yes").exit_code == 0
-    assert "sub-0001" not in deployed.subs
+    for line in ((), ("--apply",)):
+        report = told(*line)
+        assert (names(report["orphaned"]), report["missing"]) == (["user-0001"], [])
+        assert [(e["sub"], e["verdict"]) for e in report["left"]] == [("heir", "NameTaken")]
+    assert (deployed.subs, deployed.ids) == ([one.sub for one in people(1, 40)], [])
+    done = run("--apply", "--erase", "--yes")
+    assert (done.exit_code, "has the user name of a record" in done.stdout) == (0, True)
     assert deployed.ids == [erasure_id("sub-0001")]
+    assert run("--apply").exit_code == 0
+    assert deployed.subs == sorted([heir.sub, *(one.sub for one in people(2, 40))])
+    assert deployed.ids == [erasure_id("sub-0001"), "welcome#heir"]
+
+
+def test_a_new_pool_with_the_same_names_costs_nobody_their_record(deployed: Deployed) -> None:
+    deployed.record(*people(0, 40))
+    deployed.pool.add(*(replace(one, sub=f"new-{one.sub}") for one in people(0, 40)))
+    before = deployed.rows(USERS)
+    assert run("--apply", "--erase", "--yes").exit_code == 1
+    assert (deployed.rows(USERS), deployed.ids) == (before, [])
 
 
 def test_who_is_not_in_an_old_list_is_not_taken_for_gone(deployed: Deployed) -> None:
@@ -305,6 +345,7 @@ def test_an_erasure_is_asked_about(deployed: Deployed) -> None:
     deployed.record(*people(0, 41))
     done = run("--apply", "--erase")
     assert (done.exit_code, "say YES=1" in done.stderr) == (1, True)
+    assert "sub-0040" in done.stderr, "who is to be erased is shown before"
     assert deployed.ids == []
 
 
@@ -426,6 +467,17 @@ def test_a_place_that_cognito_does_not_know_any_more_begins_anew(
     done = run()
     assert "beginning anew" in done.stderr
     assert "130 users" in done.stdout
+
+
+def test_who_was_registered_before_the_place_was_lost_is_told_of_too(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.pool.add(*people(0, 130))
+    deployed.record(*people(0, 125))
+    interrupted_at_page(deployed, monkeypatch, 3, "--apply")
+    deployed.pool.lose_places()
+    report = told("--apply")
+    assert (report["users"], [entry["verdict"] for entry in report["missing"]]) == (130, ["Repaired"] * 5)
 
 
 @pytest.mark.parametrize("line", [("--anew",), ("--apply",)])
@@ -587,4 +639,4 @@ def test_the_paces_are_the_same_share_of_both_quotas(deployed: Deployed, path: P
         patch.setattr(reconcile, "Pace", rates.append)
         show = reconcile.Show(quiet=True)
         reconcile.Run.of(deployed, deployed.outputs(), ledger, show, rate=15, repair_rate=7)  # type: ignore[arg-type]
-    assert rates == [15, 7, 60]
+    assert rates == [15, 7, 60, reconcile.SCANS_PER_SECOND]

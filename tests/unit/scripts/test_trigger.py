@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
+import click
 import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
 
-from scripts import trigger, user_pool
+from scripts import account, trigger, user_pool
 from scripts.environment import Environment
 from scripts.stack import Stack
 
@@ -97,6 +99,7 @@ def site(configuration: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]
 
     with mock_aws():
         monkeypatch.setattr(Environment, "client", lambda _self, service: client(service))
+        monkeypatch.setattr(account, "check", lambda _environment: "123456789012")
         monkeypatch.setattr(Environment, "activate", lambda self: self)
         monkeypatch.setattr(Stack, "init", lambda _self, **_: None)
         monkeypatch.setattr(Stack, "outputs", lambda _self: site.outputs)
@@ -123,6 +126,14 @@ def test_the_trigger_is_attached_and_detached_and_all_is_as_before(site: Site) -
     assert f'-    "PostConfirmation": "{FUNCTION}"' in done.output
     assert site.cognito.pool == before | {"LambdaConfig": {}, "LastModifiedDate": 2}
     assert site.kept == []
+
+
+@pytest.mark.parametrize("command", ["attach", "detach"])
+def test_another_account_than_the_environments_is_refused(site: Site, command: str) -> None:
+    site.monkeypatch.setattr(account, "check", Mock(side_effect=click.ClickException("Another account.")))
+    done = site.run(command, "--yes")
+    assert (done.exit_code, "Another account." in done.output) == (1, True)
+    assert site.cognito.reads == 0
 
 
 def test_again_is_no_change(site: Site) -> None:
