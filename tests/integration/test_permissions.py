@@ -221,7 +221,6 @@ def may(way: str) -> dict[str, set[str]]:
         },
         "reconcile": {
             "list the accounts",
-            "read an account",
             "read users together",
             "scan the users",
             "write a user",
