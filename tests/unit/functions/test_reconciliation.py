@@ -360,6 +360,7 @@ def test_keys_that_dynamodb_left_are_asked_for_again(
     def one_at_a_time(RequestItems: Any) -> Any:  # noqa: N803 - AWS's name
         (table,) = RequestItems
         wanted = RequestItems[table]
+        assert wanted["ConsistentRead"], "who has just been registered is not missing"
         first, rest = wanted["Keys"][:1], wanted["Keys"][1:]
         answer = read(RequestItems={table: {**wanted, "Keys": first}})
         return answer | ({"UnprocessedKeys": {table: {**wanted, "Keys": rest}}} if rest else {})

@@ -1,6 +1,7 @@
 import itertools
 import json
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -326,6 +327,25 @@ def test_who_comes_back_before_the_erasure_keeps_everything(
     assert deployed.ids == []
 
 
+def test_who_has_taken_the_name_over_before_the_erasure_keeps_everything(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heir = replace(person(40), sub="heir")
+    deployed.pool.add(*people(0, 40))
+    deployed.record(*people(0, 41))
+    erase = reconcile.Run.erase
+
+    def and_somebody_registers(run: reconcile.Run) -> None:
+        deployed.pool.add(heir)
+        deployed.record(heir)
+        erase(run)
+
+    monkeypatch.setattr(reconcile.Run, "erase", and_somebody_registers)
+    assert told("--apply", "--erase", "--yes")["orphaned"] == []
+    assert deployed.subs == sorted([heir.sub, *(one.sub for one in people(0, 40))])
+    assert deployed.ids == []
+
+
 @pytest.mark.parametrize(("gone", "refused"), [(2, False), (3, True), (40, True)])
 def test_a_wrong_pool_erases_nobody(deployed: Deployed, gone: int, refused: bool) -> None:
     """More than 5 % of all records without a user is more likely a wrong or a new pool."""
@@ -631,6 +651,20 @@ def test_nothing_is_shown_beside_json() -> None:
         advance(60)
         show.say("Words.")
     assert shown.get() == ""
+
+
+def test_each_call_that_there_are_many_of_takes_its_turn(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: Counter[float] = Counter()
+    monkeypatch.setattr(
+        reconcile, "Pace", lambda rate: SimpleNamespace(wait=lambda: turns.update([round(rate)]))
+    )
+    deployed.pool.add(*people(0, 130))
+    deployed.record(*people(5, 132))
+    assert run("--apply", "--erase", "--yes", "--rate", "3", "--repair-rate", "7").exit_code == 0
+    # pages of users, repairs, two who are gone looked up before they are told of and before they are erased
+    assert turns == {3: 3, 7: 5, 12: 4, reconcile.SCANS_PER_SECOND: 1}
 
 
 def test_the_paces_are_the_same_share_of_both_quotas(deployed: Deployed, path: Path) -> None:
