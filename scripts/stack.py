@@ -210,7 +210,8 @@ def confirm(name: str, question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.ClickException("There is nobody to ask; look at the plan and say YES=1.")
-    click.confirm(question, abort=True)
+    # standard output may be going to a file or a program
+    click.confirm(question, abort=True, err=True)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,8 @@ def test_a_yes_from_the_shell_is_enough(
 
 @pytest.mark.parametrize("answer", [True, False])
 def test_at_a_terminal_the_person_decides(monkeypatch: pytest.MonkeyPatch, answer: bool) -> None:
-    def confirm(_question: str, *, abort: bool) -> None:
+    def confirm(_question: str, *, abort: bool, err: bool) -> None:
+        assert err, "what is on standard output may be JSON"
         if abort and not answer:
             raise click.Abort
 
