@@ -402,7 +402,12 @@ def main(
             if erase and run.orphans and not refused:
                 if not (yes or as_json):
                     table(run.show.console, "To be erased", "State", run.report()["orphaned"], ERASED)
-                confirm(name, f"Erase the {run.orphans} people of {name!r} whose user is gone?", yes)
+                try:
+                    confirm(name, f"Erase the {run.orphans} people of {name!r} whose user is gone?", yes)
+                except click.Abort:
+                    # all was looked at: the next run is to look again
+                    ledger.end()
+                    raise
                 run.erase()
             report = run.report()
             ledger.end()

@@ -369,6 +369,18 @@ def test_an_erasure_is_asked_about(deployed: Deployed) -> None:
     assert deployed.ids == []
 
 
+def test_a_no_ends_the_run_and_the_next_one_looks_again(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.pool.add(*people(0, 40))
+    deployed.record(*people(0, 41))
+    with monkeypatch.context() as patch:
+        patch.setattr(reconcile, "confirm", Mock(side_effect=click.Abort))
+        assert run("--apply", "--erase").exit_code == 1
+    deployed.pool.add(person(50))
+    assert names(told("--apply", "--erase", "--yes")["missing"]) == ["user-0050"]
+
+
 def test_a_record_without_a_subject_is_left_to_an_operator(deployed: Deployed) -> None:
     deployed.pool.add(*people(0, 40))
     deployed.record(*people(1, 40))
