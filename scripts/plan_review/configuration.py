@@ -44,6 +44,11 @@ def provisioners(plan: Plan, change: Change) -> Json:
     return _get(block(plan, change), "provisioners")
 
 
+def provider(plan: Plan, change: Change) -> Json:
+    """The key of the provider's settings, e.g. aws.us for an alias; None where the plan does not tell."""
+    return _get(block(plan, change), "provider_config_key")
+
+
 def providers(plan: Plan) -> Json:
     """The settings of the providers, and the values of the variables that those of the root module use.
 

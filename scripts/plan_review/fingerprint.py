@@ -9,7 +9,7 @@ it is that is the address, the action, where it is moved or imported from, what 
 - of what is replaced, both of the last two, and each new value.
 
 So the number of a pool's users, the time of day, Terraform's version and its reasons, and where the checkout
-is do not matter. A file counts by its hash where the plan has that (FILES). Drift does not count: what is
+is do not matter. A file counts by its hash where the configuration sets that (FILES). Drift does not count: what is
 done about it does. The providers' settings count, as the same change in another Region is another one. What
 comes from the environment is not in a plan, and neither is what is ephemeral or write-only.
 
@@ -103,12 +103,12 @@ def _doing(plan: Plan, change: Change) -> Json:
         "deposed": change.deposed,
         "mode": change.mode,
         "type": change.type,
-        "provider": change.provider,
+        "provider": [change.provider, configuration.provider(plan, change)],
         "actions": change.actions,
         "moved_from": change.previous_address,
         "imported_by": change.import_id if change.importing else None,
         "provisioners": configuration.provisioners(plan, change) if runs else None,
-        "values": _done(_attributes(change), change.action),
+        "values": _done(_attributes(plan, change), change.action),
     }
 
 
@@ -123,7 +123,7 @@ class _Attribute:
     new: Json
 
 
-def _attributes(change: Change) -> list[_Attribute]:
+def _attributes(plan: Plan, change: Change) -> list[_Attribute]:
     """The attributes of a resource; all of it as one if they may not be told apart."""
     sides = [change.before, change.planned, change.old, change.new]
     if not all(side is None or isinstance(side, Mapping) for side in sides):
@@ -134,7 +134,11 @@ def _attributes(change: Change) -> list[_Attribute]:
     return [
         _Attribute(name, *(side.get(name) for side in named))
         for name in names
-        if not any(isinstance(known.get(its_hash), str) for its_hash in FILES.get(name, ()))
+        if not any(
+            # one that nobody sets is that of the file before
+            isinstance(known.get(its_hash), str) and configuration.is_set(plan, change, its_hash)
+            for its_hash in FILES.get(name, ())
+        )
     ]
 
 

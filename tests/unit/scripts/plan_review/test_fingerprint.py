@@ -123,6 +123,7 @@ def test_what_is_not_done_does_not_count(same: Json) -> None:
         but(PLAN, "00c0ffee", "resource_changes", 0, "deposed"),
         but(PLAN, "aws_sns_topic.that", "resource_changes", 0, "previous_address"),
         but(PLAN, "example.com/acme/aws", "resource_changes", 0, "provider_name"),
+        but(PLAN, "aws.us", "configuration", "root_module", "resources", 0, "provider_config_key"),
         but(PLAN, {"id": "topic"}, *IN_CHANGE, "importing"),
         but(PLAN, ["delete", "create"], *IN_CHANGE, "actions"),
         but(PLAN, "newer", *IN_CHANGE, "after", "display_name"),
@@ -184,10 +185,24 @@ def test_what_aws_counts_does_not_count_of_what_goes(actions: list[str]) -> None
         assert of(one(actions, {**now, name: 0}, after)) != of(one(actions, {**now, name: 1}, after))
 
 
+def setting(attribute: str, document: Json) -> Json:
+    """The plan of a configuration that sets the attribute of the resource."""
+    expressions = {attribute: {"references": ["var.x"]}}
+    return but(document, expressions, "configuration", "root_module", "resources", 0, "expressions")
+
+
+def test_file_counts_by_its_path_where_its_hash_is_that_of_the_file_before() -> None:
+    def upload(path: str) -> Json:
+        return one(["update"], {"source": "a.txt", "etag": "of a"}, {"source": path, "etag": "of a"})
+
+    assert of(upload("b.txt")) != of(upload("c.txt"))
+    assert of(setting("etag", upload("b.txt"))) == of(setting("etag", upload("c.txt")))
+
+
 def test_file_counts_by_its_hash_and_not_by_where_it_is() -> None:
     def function(path: str, its_hash: Json, **more: Json) -> str:
         after = {"filename": path, "source_code_hash": its_hash}
-        return of(one(["create"], None, after, **more))
+        return of(setting("source_code_hash", one(["create"], None, after, **more)))
 
     assert function("/home/ada/lambda.zip", "h") == function("/Users/bob/lambda.zip", "h")
     assert function("/home/ada/lambda.zip", "h") != function("/home/ada/lambda.zip", "i")
