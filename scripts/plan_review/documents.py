@@ -8,7 +8,7 @@ from scripts.plan_review import configuration, iam, paths
 from scripts.plan_review.permissions import Document, Permissions
 from scripts.plan_review.plan import Action, Change, Plan
 from scripts.plan_review.rules import DocumentSource, Holder, Kind
-from scripts.plan_review.values import Json, Unknown
+from scripts.plan_review.values import Json, Unknown, is_hidden
 
 POLICY_DOCUMENT = "aws_iam_policy_document"
 # what one of its statements has → what it is called in a policy document
@@ -22,7 +22,6 @@ STATEMENT = {
 }
 # what its documents may be merged from; they are looked at only if there is nothing of these
 MERGED = ("override_json", "override_policy_documents", "source_json", "source_policy_documents")
-NOT_KNOWN = "(known after apply)"
 # what others call a resource by; there cannot be two with the same
 NAMES = ("arn", "bucket", "function_name", "id", "key_id", "name", "url")
 
@@ -34,6 +33,8 @@ class Holders:
 
     def __init__(self, plan: Plan) -> None:
         self._names: dict[tuple[str, Action], set[str]] = {}
+        self._plan = plan
+        self._replaced = [change for change in plan.changes if change.action is Action.REPLACE]
         for change in plan.changes:
             if change.action in (Action.CREATE, Action.DESTROY):
                 self._names.setdefault((change.type, change.action), set()).update(_names(change))
@@ -43,14 +44,29 @@ class Holders:
         if holder is None:
             return change.action is Action.CREATE
         name = paths.at(change.planned if change.before is None else change.before, (holder.attribute,))
-        return isinstance(name, Unknown) or name in self._names.get((holder.type, Action.CREATE), ())
+        if isinstance(name, Unknown):
+            return not self._may_be_replaced(change, holder)
+        # one that goes at another address and comes back by the same name was there
+        made, gone = (self._names.get((holder.type, it), set()) for it in (Action.CREATE, Action.DESTROY))
+        return isinstance(name, str) and name in made - gone
+
+    def _may_be_replaced(self, change: Change, holder: Holder) -> bool:
+        """Whether a name becomes known because what has it is made anew, and not because it is new."""
+        found = configuration.references(self._plan, change, holder.attribute)
+        prefix = f"{holder.type}."
+        named = {re.split(r"[.\[]", it[len(prefix) :])[0] for it in found if it.startswith(prefix)}
+        return any(
+            other.type == holder.type
+            and (not named or (other.module == change.module and other.name in named))
+            for other in self._replaced
+        )
 
     def is_gone(self, change: Change, holder: Holder | None) -> bool:
         """Whether what the resource adds to is destroyed by the same plan."""
         if holder is None:
             return change.action is Action.DESTROY
         name = paths.at(change.before, (holder.attribute,))
-        return name in self._names.get((holder.type, Action.DESTROY), ())
+        return isinstance(name, str) and name in self._names.get((holder.type, Action.DESTROY), ())
 
 
 def permissions(plan: Plan, sources: Sequence[DocumentSource]) -> list[Permissions]:
@@ -132,7 +148,8 @@ def _deferred(plan: Plan, change: Change, attribute: str) -> tuple[iam.Statement
         == ("data", POLICY_DOCUMENT, *names, change.module)
     ]
     same = [other for other in sources if other.index == change.index] if len(sources) > 1 else sources
-    return _assembled(same[0].planned) if len(same) == 1 else None
+    # without what is sensitive in it: what is found in it is told
+    return _assembled(same[0].new) if len(same) == 1 else None
 
 
 def _assembled(document: Json) -> tuple[iam.Statement, ...] | None:
@@ -147,7 +164,7 @@ def _assembled(document: Json) -> tuple[iam.Statement, ...] | None:
 def _entry(entry: Json) -> Json:
     """A statement as a policy document has it; a part that says nothing that can be read makes it none."""
     if not isinstance(entry, Mapping) or any(
-        _has_unknown(entry.get(name))
+        is_hidden(entry.get(name))
         for name in ("effect", "actions", "not_actions", "not_resources", "condition")
     ):
         return None
@@ -162,7 +179,7 @@ def _entry(entry: Json) -> Json:
 
 def _principals(blocks: Json) -> Json:
     if not isinstance(blocks, list):
-        return NOT_KNOWN
+        return str(blocks)
     who: dict[str, list[Json]] = {}
     for one in blocks:
         names = _told(paths.at(one, ("identifiers",)))
@@ -182,15 +199,7 @@ def _conditions(blocks: Json) -> Json:
 def _told(value: Json) -> Json:
     if isinstance(value, list):
         return [_told(inner) for inner in value]
-    return NOT_KNOWN if isinstance(value, Unknown) else value
-
-
-def _has_unknown(value: Json) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_has_unknown, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_unknown, value))
-    return isinstance(value, Unknown)
+    return str(value) if is_hidden(value) else value
 
 
 def _whose(change: Change, holder: Holder | None) -> tuple[Key | None, Key | None]:

@@ -9,9 +9,9 @@ it is that is the address, the action, where it is moved or imported from, what 
 - of what is replaced, both of the last two, and each new value.
 
 So the number of a pool's users, the time of day, Terraform's version and its reasons, and where the checkout
-is do not matter. A file counts by its hash where the configuration sets that (FILES). Drift does not count: what is
-done about it does. The providers' settings count, as the same change in another Region is another one. What
-comes from the environment is not in a plan, and neither is what is ephemeral or write-only.
+is do not matter. A file counts by its hash where the configuration sets that (FILES). Drift does not count:
+what is done about it does. The providers' settings count, as the same change in another Region is another
+one. What comes from the environment is not in a plan, and neither is what is ephemeral or write-only.
 
 Lists keep their order, and so do sets. Terraform orders a set by its values, so that the same set is always
 written in the same way; which attribute is a list, whose order may mean something, a plan does not say.

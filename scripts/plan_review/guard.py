@@ -198,6 +198,13 @@ def _becomes(old: Json, new: Json, match: Match) -> Iterator[tuple[str, bool]]:
         yield "", isinstance(new, Unknown)
 
 
+def _gains(old: Json, new: Json, _: Match) -> Iterator[tuple[str, bool]]:
+    had, has = (side if isinstance(side, list) else [] for side in (old, new))
+    for element in [new] if isinstance(new, Unknown) else has:
+        if not any(same(element, one) for one in had):
+            yield _plain(element), isinstance(element, Unknown)
+
+
 def _element_removed(old: Json, new: Json, match: Match) -> Iterator[tuple[str, bool]]:
     has = _by_key(new, match.key)
     # an element that is unknown may be any of them
@@ -220,6 +227,7 @@ TESTS: Mapping[Predicate, Test] = {
     Predicate.CHANGED: _changed,
     Predicate.LEAVES: _leaves,
     Predicate.BECOMES: _becomes,
+    Predicate.GAINS: _gains,
     Predicate.ELEMENT_REMOVED: _element_removed,
     Predicate.ELEMENT_CHANGED: _element_changed,
 }
@@ -276,7 +284,8 @@ def _pruned(value: Json) -> Json:
 def _told(change: Change, place: paths.Path, element: str) -> str:
     """What becomes of a value, in words."""
     where, old, new = _seen(change, place)
-    if "(sensitive)" in (old, new):
+    sides = (paths.at(side, place) for side in (change.old, change.new))
+    if "(sensitive)" in (old, new) or any(is_hidden(side, Sensitive) for side in sides):
         return where
     if element:
         return f"{where}: {element}"

@@ -136,7 +136,8 @@ def _values(part: str, value: Json) -> Iterator[str]:
     elif part == "Condition":
         for operator, keys in _items(value):
             for key, wanted in _items(keys):
-                yield from (f"{operator} {key}: {text}" for text in _texts(wanted))
+                # one without a value is one, too: nothing fits it
+                yield from (f"{operator} {key}: {text}" for text in [*_texts(wanted)] or [""])
     else:
         yield from _texts(value)
 

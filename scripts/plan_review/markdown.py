@@ -266,11 +266,11 @@ def _details(plan: Plan, change: Change) -> Iterator[Line]:
 
 def _limited(found: Iterable[Line]) -> Iterator[Line]:
     """As many lines as have room in a review."""
-    room = DETAIL_LENGTH
-    for number, line in enumerate(found):
+    room, all_of_them = DETAIL_LENGTH, [*found]
+    for number, line in enumerate(all_of_them):
         room -= length(visible(line.text)) + 2 * line.depth + 3
         if number == DETAIL_LINES or room < 0:
-            yield Line("#", "… and more, which is cut here")
+            yield Line("#", f"… {len(all_of_them) - number:,} more lines")
             return
         yield line
 
@@ -281,4 +281,4 @@ def _folded(what: str, found: Iterable[Line]) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= TEXT else f"{text[:TEXT]}…"
+    return text if len(text) <= TEXT else f"{text[:TEXT]}… ({len(text) - TEXT:,} more characters)"

@@ -19,6 +19,18 @@ from scripts.plan_review.rules import ActionClass, Kind, Widening
 # resources, and condition keys for AWS services", Service Authorization Reference.
 UNTYPED = {"execute-api", "s3", "sns", "sqs"}
 EVERYBODY = {"*", "AWS: *"}
+# conditions that tell who somebody is or where they come from: these operators, but on these keys, which ask
+# for something that anybody can do, and with these values, which all have ("The meaning of 'public'", Amazon
+# S3 User Guide). One with IfExists, ForAllValues or Null also holds for who says nothing.
+TELLING = re.compile(
+    r"(ForAnyValue:)?(StringEquals(IgnoreCase)?|(String|Arn)Like|ArnEquals|IpAddress|Bool)", re.I
+)
+ANYBODYS = re.compile(
+    r"aws:(CurrentTime|EpochTime|MultiFactorAuth\w+|Referer|Requested\w+|RequestTag/.*|Resource\w+(/.*)?"
+    r"|SecureTransport|TagKeys|TokenIssueTime|UserAgent)|s3:(?!DataAccessPoint)[^:]+|sns:Protocol",
+    re.I,
+)
+ALL_OF_THEM = re.compile(r"[*?:]*|arn:[*?:]*|0\.0\.0\.0/0|::/0|false", re.I)
 # operators of a condition that hold for what is *not* one of the values
 NEGATED = re.compile(r"Not", re.IGNORECASE)
 # those that compare texts; a weaker one of these has more values
@@ -97,41 +109,59 @@ def widened(
 
 
 def _starred(permissions: Permissions) -> Iterator[tuple[Document, str]]:
-    before = permissions.allowed_before()
-    named = permissions.kind is Kind.IDENTITY
+    kind, before = permissions.kind, permissions.allowed_before()
     for document, statement in permissions.allowed():
         starred = {
-            f"{action} on {resource}" if named else str(action)
+            str(action) if resource == ITSELF else f"{action} on {resource}"
             for action in _actions(statement)
-            for resource in _resources(statement, permissions.kind)
-            if (action.is_wide or (named and resource.is_wide))
+            for resource in _resources(statement, kind)
+            if (action.is_wide or resource.is_wide or _widens(before, kind, action, resource))
             and not any(
-                _covers(_actions(old), action) and _covers(_resources(old, permissions.kind), resource)
-                for old in before
+                _covers(_actions(old), action) and _covers(_resources(old, kind), resource) for old in before
             )
         }
         for text in sorted(starred):
             yield document, f"allows {text}"
 
 
+def _widens(before: Sequence[Statement], kind: Kind, action: "_Names", resource: "_Names") -> bool:
+    """Whether a wildcard takes in what the action was allowed on by a narrower name."""
+    return "*" in resource.glob and any(
+        _covers([resource], old_resource)
+        for old in before
+        if _covers(_actions(old), action)
+        for old_resource in _resources(old, kind)
+    )
+
+
 def _for_anyone(permissions: Permissions) -> Iterator[tuple[Document, str]]:
+    kind = permissions.kind
     before = [old for old in permissions.allowed_before() if _is_for_anyone(old)]
     for document, statement in permissions.allowed():
         if _is_for_anyone(statement):
-            new = [a for a in _actions(statement) if not any(_covers(_actions(old), a) for old in before)]
+            new = {
+                str(action): None
+                for action in _actions(statement)
+                for resource in _resources(statement, kind)
+                if not any(
+                    _covers(_actions(old), action)
+                    and _covers(_resources(old, kind), resource)
+                    and _covers_principals(old, statement)
+                    for old in before
+                )
+            }
             if new:
-                yield document, f"allows everybody {_listed(map(str, new))}"
+                yield document, f"allows everybody {_listed(new)}"
 
 
 def _principals(permissions: Permissions) -> Iterator[tuple[Document, str]]:
     if permissions.is_new:
         return
     before = {_account(who) for old in permissions.allowed_before() for who in _principals_of(old)}
-    if any(_is_for_anyone(old) for old in permissions.allowed_before()):
-        return
+    of_all = [a for old in permissions.allowed_before() if _is_for_anyone(old) for a in _actions(old)]
     for document, statement in permissions.allowed():
-        # everybody without a condition is what `anyone` finds
-        if not _is_for_anyone(statement):
+        # what everybody may is what `anyone` finds
+        if not _is_for_anyone(statement) and not all(_covers(of_all, a) for a in _actions(statement)):
             for who in sorted(_principals_of(statement)):
                 if _account(who) not in before:
                     yield document, f"allows {who}"
@@ -142,14 +172,30 @@ def _classes_of_actions(
 ) -> Iterator[tuple[Document, str]]:
     if permissions.is_new:
         return
-    before = {
-        found for old in permissions.allowed_before() for a in _actions(old) for found in _classes(a, classes)
-    }
+    before = [
+        (
+            {_account(who) for who in _principals_of(old)},
+            {found for action in _actions(old) for found in _classes(action, classes)},
+        )
+        for old in permissions.allowed_before()
+    ]
+    known = {who for principals, _ in before for who in principals}
     for document, statement in permissions.allowed():
-        for action in _actions(statement):
-            for service, name in _classes(action, classes):
-                if not {(service, name), ("*", name)} & before:
-                    yield document, f"allows {name} on {service}: {action}"
+        new: dict[str, None] = {}
+        for who in sorted({_account(who) for who in _principals_of(statement)}) or [""]:
+            # somebody new is what `principal` finds
+            had = {
+                found
+                for principals, some in before
+                if who not in known or principals & {who, *EVERYBODY}
+                for found in some
+            }
+            for action in _actions(statement):
+                for service, name in _classes(action, classes):
+                    if not {(service, name), ("*", name)} & had:
+                        new[f"allows {name} on {service}: {action}"] = None
+        for text in new:
+            yield document, text
 
 
 def _weaker_conditions(permissions: Permissions) -> Iterator[tuple[Document, str]]:
@@ -163,20 +209,24 @@ def _weaker_conditions(permissions: Permissions) -> Iterator[tuple[Document, str
                 same = [
                     old
                     for old in before
-                    if _covers(_actions(old), action)
-                    and _covers(_resources(old, kind), resource)
+                    if _meets(_actions(old), action)
+                    and _meets(_resources(old, kind), resource)
                     and _covers_principals(old, statement)
                 ]
-                if same and not any(_as_strict(statement, old) for old in same):
+                if not any(
+                    _covers(_actions(old), action)
+                    and _covers(_resources(old, kind), resource)
+                    and _as_strict(statement, old)
+                    for old in same
+                ):
                     weaker |= {condition for old in same for condition in _missing(statement, old)}
         for condition in sorted(weaker):
             yield document, f"no longer asks for {condition}"
 
 
 def _dropped_denials(permissions: Permissions) -> Iterator[tuple[Document, str]]:
-    # with the resource go its denials, and with the last of a role's policies whatever it allowed
-    if permissions.is_gone or (permissions.kind is not Kind.RESOURCE and not permissions.given):
-        return
+    if permissions.is_gone:
+        return  # with the resource go its denials
     kind, after = permissions.kind, permissions.denied_after()
     if any(document.after is None for document in permissions.given):
         return  # found as unknown
@@ -217,6 +267,12 @@ class _Names:
         return f"all but {_listed(sorted(self.but))}" if self.but else self.written or self.glob
 
 
+# what a policy stands on
+ITSELF = _Names("*", is_wide=False)
+# what is in a resource, so that its policy may be on a part of it
+WITHIN = re.compile(r"arn:[^:]*:s3:")
+
+
 @cache
 def _actions(statement: Statement) -> tuple[_Names, ...]:
     """What it is about. Names of actions count in any case."""
@@ -230,12 +286,21 @@ def _actions(statement: Statement) -> tuple[_Names, ...]:
 
 @cache
 def _resources(statement: Statement, kind: Kind) -> tuple[_Names, ...]:
-    """What it is on; one that stands on a resource or role is on that, whatever it says."""
-    if kind is not Kind.IDENTITY:
-        return (_Names("*", is_wide=False),)
-    but = frozenset(statement.values("NotResource"))
-    named = (_Names(name, _is_nameless(name)) for name in statement.values("Resource"))
-    return (*sorted(named, key=str), *([_Names("*", is_wide=True, but=but)] if but else []))
+    """What it is on.
+
+    One that stands on a resource or role is on that, whatever it says; but a bucket's says on which objects.
+    """
+    identity = kind is Kind.IDENTITY
+    named, but = (
+        [name for name in statement.values(part) if identity or WITHIN.match(name)]
+        for part in ("Resource", "NotResource")
+    )
+    found = {_Names(name, is_wide=identity and _is_nameless(name)) for name in named}
+    if but:
+        found.add(_Names("*", is_wide=True, but=frozenset(but)))
+    elif not identity and len(named) < max(1, len(statement.values("Resource"))):
+        found.add(ITSELF)
+    return tuple(sorted(found, key=str))
 
 
 def _is_nameless(arn: str) -> bool:
@@ -251,6 +316,16 @@ def _is_nameless(arn: str) -> bool:
 def _covers(names: Iterable[_Names], one: _Names) -> bool:
     """Whether what one names is among what the names name."""
     return any(_covers_one(name, one) for name in names)
+
+
+def _meets(names: Iterable[_Names], one: _Names) -> bool:
+    """Whether something is among what the names name and also what one names."""
+    return any(
+        _overlap(name.glob, one.glob)
+        and not any(_matches(but, one.glob) for but in name.but)
+        and not any(_matches(but, name.glob) for but in one.but)
+        for name in names
+    )
 
 
 def _covers_one(wide: _Names, one: _Names) -> bool:
@@ -332,14 +407,23 @@ def _account(principal: str) -> str:
 
 
 def _is_for_anyone(statement: Statement) -> bool:
-    return not statement.values("Condition") and bool(
-        statement.values("Principal") & EVERYBODY or statement.values("NotPrincipal")
+    return bool(statement.values("Principal") & EVERYBODY or statement.values("NotPrincipal")) and not any(
+        _tells_who(test, values) for test, values in _conditions(statement).items()
+    )
+
+
+def _tells_who(test: str, values: set[str]) -> bool:
+    operator, _, key = test.partition(" ")
+    return bool(TELLING.fullmatch(operator)) and not (
+        ANYBODYS.fullmatch(key) or any(ALL_OF_THEM.fullmatch(value) for value in values)
     )
 
 
 def _covers_principals(wide: Statement, one: Statement) -> bool:
-    mine, others = _principals_of(wide), _principals_of(one)
-    return bool(mine & EVERYBODY) or {_account(who) for who in others} <= {_account(who) for who in mine}
+    mine, others = ({_account(who) for who in _principals_of(it)} for it in (wide, one))
+    if wide.values("NotPrincipal") and one.values("NotPrincipal"):
+        return mine <= others  # fewer exceptions
+    return bool(mine & EVERYBODY) or others <= mine
 
 
 def _conditions(statement: Statement) -> dict[str, set[str]]:

@@ -42,6 +42,7 @@ class Predicate(StrEnum):
     CHANGED = "changed"
     LEAVES = "leaves"
     BECOMES = "becomes"
+    GAINS = "gains"
     ELEMENT_REMOVED = "element_removed"
     ELEMENT_CHANGED = "element_changed"
     WIDENED = "widened"

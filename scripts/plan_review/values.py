@@ -101,13 +101,12 @@ def overlaid(value: Json, unknown: Json) -> Json:
     return UNKNOWN
 
 
-def is_hidden(value: Json) -> bool:
-    """Whether there is something in the value that is not shown."""
-    if isinstance(value, Mapping):
-        return any(map(is_hidden, value.values()))
-    if isinstance(value, list):
-        return any(map(is_hidden, value))
-    return isinstance(value, Sensitive | Unknown)
+def is_hidden(value: Json, *kinds: type) -> bool:
+    """Whether there is something in the value that is not shown: of these kinds, or of either."""
+    if isinstance(value, Mapping | list):
+        inside = value.values() if isinstance(value, Mapping) else value
+        return any(is_hidden(inner, *kinds) for inner in inside)
+    return isinstance(value, kinds or (Sensitive, Unknown))
 
 
 def visible(text: str) -> str:

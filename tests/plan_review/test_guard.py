@@ -67,6 +67,7 @@ CAUGHT = {
         "aws_iam_role_policy_attachment.full_access",
     },
     "policy-full-access": {"aws_iam_role_policy_attachment.full_access"},
+    "role-changed": {"aws_lambda_function.of_another_role"},
     "boundary-removed": {"aws_iam_role.trusts_more"},
     "public-access": {
         "aws_s3_bucket_public_access_block.removed",

@@ -100,11 +100,16 @@ def test_data_is_lost_with_its_resource(actions: str) -> None:
         change("aws_dynamodb_table", None, {}),
         change("aws_cloudwatch_log_group", {"skip_destroy": True}, None),
         change("aws_sns_topic_subscription", {"protocol": "sms"}, None),
+        change("aws_ssm_parameter", {"type": "String"}, None),
     ],
-    ids=["forget", "move", "move and update", "create", "skip_destroy", "sms"],
+    ids=["forget", "move", "move and update", "create", "skip_destroy", "sms", "no secret"],
 )
 def test_nothing_is_lost(harmless: Json) -> None:
     assert found(harmless) == set()
+
+
+def test_secret_in_a_parameter_is_lost_with_it() -> None:
+    assert found(change("aws_ssm_parameter", {"type": "SecureString"}, None)) == {"key-destroyed"}
 
 
 def test_what_an_interrupted_replacement_left_over_may_hold_data() -> None:
@@ -140,6 +145,93 @@ def test_trigger_that_is_known_after_apply_may_be_lost() -> None:
 
     assert stop.rule.name == "user-pool-trigger-lost"
     assert stop.unknown
+
+
+FOR_POOL = {
+    "function_name": "greet",
+    "principal": "cognito-idp.amazonaws.com",
+    "source_arn": "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/a",
+}
+NOTIFICATION = {"lambda_function": [{"id": "1", "lambda_function_arn": arn} for arn in ("a", "b")]}
+
+
+@pytest.mark.parametrize(
+    ("changed", "rules"),
+    [
+        (change("aws_lambda_permission", FOR_POOL, {**FOR_POOL, "statement_id": "x"}), set()),
+        (
+            change("aws_lambda_permission", FOR_POOL, {**FOR_POOL, "source_arn": "of another"}),
+            {"invoke-permission-lost"},
+        ),
+        (
+            change("aws_lambda_permission", FOR_POOL, {**FOR_POOL, "source_arn": None}),
+            {"invoke-permission-lost", "policy-condition"},
+        ),
+        (
+            change("aws_lambda_permission", {**FOR_POOL, "source_account": "1"}, FOR_POOL),
+            {"policy-condition"},
+        ),
+        (
+            change("aws_dynamodb_table", {"stream_enabled": True}, {"stream_enabled": False}),
+            {"event-source-lost"},
+        ),
+        (
+            change("aws_s3_bucket_notification", {"eventbridge": True}, {"eventbridge": False}),
+            {"event-source-lost"},
+        ),
+        (
+            change(
+                "aws_s3_bucket_notification",
+                NOTIFICATION,
+                {"lambda_function": NOTIFICATION["lambda_function"][1:]},
+            ),
+            {"event-source-lost"},
+        ),
+        (
+            change(
+                "aws_s3_bucket_notification",
+                NOTIFICATION,
+                {"lambda_function": NOTIFICATION["lambda_function"][::-1]},
+            ),
+            set(),
+        ),
+    ],
+)
+def test_trigger_that_is_left_alone_or_taken_away(changed: Json, rules: set[str]) -> None:
+    assert found(changed) == rules
+
+
+def test_everybody_may_call_a_function_unless_they_must_be_of_an_organization() -> None:
+    function = change("aws_lambda_function", None, {"function_name": "greet"})
+    everybody = {"function_name": "greet", "principal": "*"}
+
+    assert found(function, change("aws_lambda_permission", None, everybody)) == {"policy-anyone"}
+    ours = change("aws_lambda_permission", None, {**everybody, "principal_org_id": "o-1"})
+    assert found(function, ours) == set()
+
+
+@pytest.mark.parametrize(
+    ("changed", "rules"),
+    [
+        (
+            change("aws_iam_role", {"managed_policy_arns": ["a"]}, {"managed_policy_arns": ["b", "a"]}),
+            {"policy-attached"},
+        ),
+        (change("aws_iam_role", {"managed_policy_arns": ["b", "a"]}, {"managed_policy_arns": ["a"]}), set()),
+        (
+            change("aws_iam_role", {"managed_policy_arns": []}, {}, unknown={"managed_policy_arns": True}),
+            {"policy-attached", "policy-full-access"},
+        ),
+        (change("aws_iam_policy_attachment", None, {"roles": ["a"]}), {"policy-attached"}),
+        (change("aws_iam_policy_attachment", {"roles": ["a"]}, {"roles": ["a", "b"]}), {"policy-attached"}),
+        (change("aws_iam_user_group_membership", {"groups": ["a"]}, {"groups": ["b"]}), {"policy-attached"}),
+        (change("aws_lambda_function", {"role": "a"}, {"role": "b"}), {"role-changed"}),
+        (change("aws_lambda_function", {"role": "a"}, {}, unknown={"role": True}), {"role-changed"}),
+        (change("aws_lambda_function", None, {"role": "b"}), set()),
+    ],
+)
+def test_what_is_gained_by_a_name(changed: Json, rules: set[str]) -> None:
+    assert found(changed) == rules
 
 
 # ---- people's attributes
@@ -211,6 +303,8 @@ READ = allow(["dynamodb:GetItem", "dynamodb:Query"])
         ([allow(["dynamodb:GetItem", "dynamodb:BatchGetItem"])], set()),
         ([allow(READ["Action"], [TABLE, f"{TABLE}-2"])], set()),
         ([allow(READ["Action"], f"{TABLE}/index/*")], set()),
+        ([allow(READ["Action"], f"{TABLE[:-1]}*")], {"policy-star"}),
+        ([allow("dynamodb:BatchGetItem", f"{TABLE[:-1]}*")], set()),
         ([{**READ, "Effect": "Deny"}], set()),
         ([{**READ, "Effect": "Deny", "Action": "*", "Resource": "*"}], set()),
         ([allow("dynamodb:*")], {"policy-star", "policy-actions"}),
@@ -313,6 +407,28 @@ def test_role_that_is_replaced_is_not_new() -> None:
     assert found(role, of_role([READ], [allow("dynamodb:PutItem")])) == {"policy-actions"}
 
 
+def test_role_that_goes_at_another_address_and_comes_back_by_its_name_is_not_new() -> None:
+    roles = change("aws_iam_role", ROLE, None, name="old"), change("aws_iam_role", None, ROLE, name="new")
+
+    assert found(*roles, of_role([READ], None, "old"), of_role(None, [READ], "new")) == set()
+    write = of_role(None, [allow("dynamodb:PutItem")], "new")
+    assert found(*roles, of_role([READ], None, "old"), write) == {"policy-actions"}
+
+
+def test_role_whose_name_is_known_after_apply_is_new_unless_one_is_replaced() -> None:
+    added = change("aws_iam_role_policy", None, {"policy": policy(READ)}, unknown={"role": True})
+    made, replaced = (
+        change("aws_iam_role", before, {}, actions=actions, unknown={"name": True})
+        for before, actions in ((None, "create"), (ROLE, "delete create"))
+    )
+
+    assert found(made, added) == set()
+    assert found(replaced, added) == {"policy-actions"}
+    by_role = {"aws_iam_role.this.name": {"policy-actions"}, "aws_iam_role.other.name": set()}
+    for reference, rules in by_role.items():
+        assert found(replaced, added, configuration=configuration("role", reference)) == rules
+
+
 PUBLISH: Json = {
     "Effect": "Allow",
     "Action": "sns:Publish",
@@ -343,10 +459,85 @@ def test_everybody_under_a_condition_is_somebody_new() -> None:
     }
 
 
-def test_all_but_some_is_everybody() -> None:
-    after = {name: value for name, value in PUBLISH.items() if name != "Principal"}
+@pytest.mark.parametrize(
+    ("condition", "anyone"),
+    [
+        ({}, True),
+        ({"Bool": {"aws:SecureTransport": "true"}}, True),
+        ({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, True),
+        ({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}, True),
+        ({"ForAllValues:StringEquals": {"aws:PrincipalOrgPaths": "o-1/"}}, True),
+        ({"StringLike": {"aws:PrincipalArn": ["arn:aws:iam::1:role/a", "*"]}}, True),
+        ({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}, True),
+        ({"StringEquals": {"sns:Protocol": "https"}}, True),
+        ({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, False),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}, False),
+        ({"StringLike": {"sns:Endpoint": "*@example.com"}}, False),
+        (ORG | {"Bool": {"aws:SecureTransport": "true"}}, False),
+    ],
+)
+def test_everybody_is_whoever_meets_a_condition_that_tells_nobody_apart(
+    condition: Json, anyone: bool
+) -> None:
+    topic = change("aws_sns_topic", None, {"arn": "topic"})
+    created = of_topic(None, [{**PUBLISH, "Principal": "*", "Condition": condition}])
 
-    assert found(of_topic([PUBLISH], [{**after, "NotPrincipal": {"AWS": "1"}}])) == {"policy-anyone"}
+    assert found(topic, created) == ({"policy-anyone"} if anyone else set())
+
+
+def all_but(*accounts: str, effect: str = "Allow") -> Json:
+    named = {name: value for name, value in PUBLISH.items() if name != "Principal"}
+    return {**named, "Effect": effect, "NotPrincipal": {"AWS": [*accounts]}}
+
+
+def test_all_but_some_is_everybody() -> None:
+    assert found(of_topic([PUBLISH], [all_but("1")])) == {"policy-anyone"}
+    assert found(of_topic([all_but("1", "2")], [all_but("1")])) == {"policy-anyone"}
+    assert found(of_topic([all_but("1")], [all_but("1", "2")])) == set()
+
+
+def test_whoever_is_no_longer_denied_is_found() -> None:
+    one, two = all_but("1", effect="Deny"), all_but("1", "2", effect="Deny")
+
+    assert found(of_topic([PUBLISH, one], [PUBLISH, two])) == {"policy-deny"}
+    assert found(of_topic([PUBLISH, two], [PUBLISH, one])) == set()
+
+
+def test_principal_may_gain_what_another_one_had() -> None:
+    other = {**PUBLISH, "Principal": {"AWS": "210987654321"}}
+    reader = {**PUBLISH, "Action": "sns:GetTopicAttributes"}
+
+    assert found(of_topic([reader, other], [PUBLISH, other])) == {"policy-actions"}
+    assert found(of_topic([PUBLISH, other], [{**PUBLISH, "Action": "sns:TagResource"}, other])) == {
+        "policy-actions"
+    }
+
+
+def test_what_everybody_may_do_lets_nobody_do_more() -> None:
+    everybody = {**PUBLISH, "Principal": "*", "Action": "sns:Subscribe"}
+
+    assert found(of_topic([everybody], [everybody, {**PUBLISH, "Action": "sns:Subscribe"}])) == set()
+    assert found(of_topic([everybody], [everybody, PUBLISH])) == {"policy-principal"}
+
+
+def of_bucket(*sides: Json) -> Json:
+    """A change of one statement of a bucket's policy."""
+    given = [{"Action": "s3:GetObject", "Principal": "*", "Effect": "Allow", **side} for side in sides]
+    return change("aws_s3_bucket_policy", *({"bucket": "b", "policy": policy(side)} for side in given))
+
+
+BUCKET, PUBLIC = {"Resource": "arn:aws:s3:::b/*"}, {"Resource": "arn:aws:s3:::b/public/*"}
+
+
+def test_policy_of_a_bucket_is_on_some_of_its_objects() -> None:
+    assert found(of_bucket(PUBLIC, BUCKET)) == {"policy-star", "policy-anyone"}
+    assert found(of_bucket(BUCKET, PUBLIC)) == set()
+    others = {"NotResource": PUBLIC["Resource"]}
+    assert found(of_bucket(PUBLIC, others)) == {"policy-star", "policy-anyone"}
+    deny = {"Effect": "Deny"}
+    assert found(of_bucket(BUCKET | deny, PUBLIC | deny)) == {"policy-deny"}
+    assert found(of_bucket(others | deny, {"NotResource": BUCKET["Resource"]} | deny)) == {"policy-deny"}
+    assert found(of_bucket(PUBLIC | deny, BUCKET | deny)) == set()
 
 
 def test_first_policy_on_a_topic_that_is_there_allows_somebody_new() -> None:
@@ -374,6 +565,7 @@ def with_condition(**condition: Any) -> list[Json]:
         ({"StringLike": {"sub": "repo:a/b:*"}}, {"StringLike": {"sub": "repo:a/*"}}, True),
         ({"StringLike": {"sub": "repo:a/*"}}, {"StringLike": {"sub": "repo:a/b:ref:main"}}, False),
         ({"Bool": {"k": "true"}}, {"Bool": {"k": "false"}}, True),
+        ({"StringEquals": {"k": []}}, {}, True),
         (
             {"NumericLessThan": {"k": 5}},
             {"NumericLessThan": {"k": 4}},
@@ -385,6 +577,14 @@ def test_condition_that_is_dropped_or_weaker(before: Json, after: Json, weaker: 
     expected = {"policy-condition"} if weaker else set()
 
     assert found(of_topic(with_condition(**before), with_condition(**after))) == expected
+
+
+def test_condition_is_dropped_from_what_is_wider_as_well() -> None:
+    tagged = {"StringEquals": {"aws:ResourceTag/Team": "a"}}
+    before = allow("s3:GetObject", "arn:aws:s3:::b/private/*", Condition=tagged)
+
+    assert "policy-condition" in found(of_role([before], [allow("s3:GetObject", "arn:aws:s3:::b/*")]))
+    assert found(of_role([before], [before, allow("s3:GetObject", "arn:aws:s3:::b/public/*")])) == set()
 
 
 DENY = {"Effect": "Deny", "Principal": "*", "Action": ["sns:Publish", "sns:Subscribe"], "Resource": "topic"}
@@ -400,6 +600,7 @@ DENY = {"Effect": "Deny", "Principal": "*", "Action": ["sns:Publish", "sns:Subsc
         ([{**DENY, "Action": "sns:Publish"}], True),
         ([{**DENY, "Principal": {"AWS": "123456789012"}}], True),
         ([{**DENY, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}], True),
+        ([{**DENY, "Condition": {"StringEquals": {"aws:SourceVpc": []}}}], True),
         ([{**DENY, "Effect": "Allow"}], True),
     ],
 )
@@ -412,6 +613,17 @@ def test_denial_goes_with_its_policy_but_not_if_the_topic_goes_too() -> None:
 
     assert found(of_topic([DENY], None)) == {"policy-deny"}
     assert found(of_topic([DENY], None), topic) == {"subscribers-lost"}
+
+
+def test_denial_goes_with_the_last_policy_of_a_role_that_stays() -> None:
+    denial = {**READ, "Effect": "Deny"}
+    role = change("aws_iam_role", ROLE, None)
+
+    assert found(of_role([denial], None)) == {"policy-deny"}
+    assert found(of_role([READ], None)) == set()
+    assert found(of_role([denial], None), role) == set()
+    for statement, rules in ((denial, {"policy-deny"}), (READ, set())):
+        assert found(change("aws_iam_policy", {"policy": policy(statement)}, None)) == rules
 
 
 def test_exception_that_is_added_to_a_denial_is_found() -> None:
@@ -459,13 +671,13 @@ def test_attribute_named_policy_may_hold_something_else() -> None:
     assert found(change("aws_ecr_lifecycle_policy", {"policy": rules}, {"policy": "x"})) == set()
 
 
-def configuration(attribute: str, *references: str) -> Json:
+def configuration(attribute: str, *references: str, type_: str = "aws_iam_role_policy") -> Json:
     return {
         "root_module": {
             "resources": [
                 {
                     "mode": "managed",
-                    "type": "aws_iam_role_policy",
+                    "type": type_,
                     "name": "this",
                     "expressions": {attribute: {"references": list(references)}},
                 }
@@ -521,6 +733,36 @@ def test_policy_with_a_secret_in_it_is_judged_and_not_told() -> None:
     assert names(verdict.stops) == {"policy-star", "policy-actions"}
     assert {detail for stop in verdict.stops for detail in stop.details} == {"policy: (sensitive)"}
     assert "s3cr3t" not in repr(verdict)
+
+
+def test_secret_in_a_document_that_is_put_together_later_is_not_told() -> None:
+    statement = {"effect": "Allow", "actions": ["sts:AssumeRole"], "condition": []}
+    who = {"type": "AWS", "identifiers": ["s3cr3t"]}
+    data = change(
+        "aws_iam_policy_document",
+        None,
+        {"statement": [{**statement, "principals": [who]}]},
+        actions="read",
+        unknown={"json": True},
+        mode="data",
+    )
+    data["change"]["after_sensitive"] = {"statement": [{"principals": [{"identifiers": [True]}]}]}
+    trust = change(
+        "aws_iam_role", {"assume_role_policy": policy(PUBLISH)}, {}, unknown={"assume_role_policy": True}
+    )
+    made_from = configuration("assume_role_policy", "data.aws_iam_policy_document.this", type_="aws_iam_role")
+    verdict = check(plan(trust, data, configuration=made_from), RULES)
+
+    assert names(verdict.stops) == {"policy-principal"}
+    assert "s3cr3t" not in repr(verdict)
+
+
+def test_secret_element_is_not_told() -> None:
+    changed = change("aws_iam_group_membership", {"users": []}, {"users": ["ada", "s3cr3t"]})
+    changed["change"]["after_sensitive"] = {"users": [False, True]}
+    (stop,) = check(plan(changed), RULES).stops
+
+    assert stop.details == ("users",)
 
 
 def test_secret_value_is_not_told() -> None:

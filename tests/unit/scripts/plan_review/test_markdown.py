@@ -198,8 +198,14 @@ def test_details_of_one_resource_leave_room_for_others_and_say_what_is_cut() -> 
         values = {"before": {f"name{n}": long for n in range(2_000)}, "after": {}}
         text = markdown(Plan.of(document(change("update", **values))), title="prod")
         assert length(text) < 10_000
-        assert text.count("\n- name") <= 150
-        assert "# … and more, which is cut here\n```" in text
+        there = text.count("\n- name")
+        assert there <= 150
+        assert f"# … {2_000 - there:,} more lines\n```" in text
+
+
+def test_a_name_that_is_too_long_says_how_much_of_it_is_cut() -> None:
+    text = markdown(Plan.of(document(change("create", entry={"address": "x" * 3_000}))), title="prod")
+    assert f"`{'x' * 1_000}… (2,000 more characters)`" in text
 
 
 def test_a_rule_with_many_findings_leaves_room_for_others_and_says_how_many_there_are() -> None:

@@ -336,6 +336,15 @@ resource "aws_sns_topic_policy" "deny_dropped" {
   })
 }
 
+resource "aws_lambda_function" "of_another_role" {
+  function_name    = "of-another-role"
+  role             = "arn:aws:iam::123456789012:role/reader"
+  handler          = "index.handler"
+  runtime          = "python3.13"
+  filename         = "${path.module}/../package.zip"
+  source_code_hash = "hash-of-the-package"
+}
+
 resource "aws_iam_role_policy_attachment" "full_access" {
   role       = "there-already-7"
   policy_arn = "arn:aws:iam::123456789012:policy/narrow"
