@@ -1,6 +1,7 @@
 """Plan, review and deploy one environment."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,19 @@ NEXT = {
 NEXT_WITH_EXISTING_POOL = {"Let the user pool call this system, unless it does": "make attach-trigger"}
 
 
+class Override(click.types.StringParamType):
+    """RULE or RULE=ADDRESS, whose key may have spaces between its quotes."""
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        return re.findall(r'(?:"(?:\\.|[^"\\])*"|\S)+', rv)
+
+
 def allow_option(command: click.decorators.FC) -> click.decorators.FC:
     """What the guard is to let pass, also from the shell: several, with spaces between them."""
     return click.option(
         "--allow",
         multiple=True,
+        type=Override(),
         envvar="GUARD_ALLOW",
         metavar="RULE[=ADDRESS]",
         help="What the guard is to let pass: a rule, or a rule for one resource.",

@@ -168,7 +168,7 @@ class _Values:
 
     def _is_left_to_aws(self, change: Change, match: Match, place: paths.Path, old: Json) -> bool:
         """Whether a value is unknown because nobody sets it; what was there and could be lost is not."""
-        is_new = match.test is Predicate.BECOMES or not _is_something(old)
+        is_new = match.test in (Predicate.BECOMES, Predicate.GAINS) or not _is_something(old)
         return is_new and not configuration.is_set(self._plan, change, str(place[0]))
 
 

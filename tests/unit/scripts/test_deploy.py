@@ -246,9 +246,9 @@ def test_what_the_guard_is_to_let_pass_comes_from_options_or_the_shell(
 
     run(command, "--allow", "one", "--allow", 'two=a.b["c d"]')
     assert allowed() == ("one", 'two=a.b["c d"]')
-    monkeypatch.setenv("GUARD_ALLOW", 'one two=a.b["c"]')
+    monkeypatch.setenv("GUARD_ALLOW", 'one two=a.b["c d\\" e"] three')
     run(command)
-    assert allowed() == ("one", 'two=a.b["c"]')
+    assert allowed() == ("one", 'two=a.b["c d\\" e"]', "three")
 
 
 def test_the_teams_own_rules_are_used_where_there_are_any(

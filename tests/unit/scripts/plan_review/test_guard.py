@@ -686,6 +686,17 @@ def configuration(attribute: str, *references: str, type_: str = "aws_iam_role_p
     }
 
 
+def test_list_that_nobody_sets_is_left_to_aws() -> None:
+    unknown = {"managed_policy_arns": True}
+    changed = change("aws_iam_role", {"managed_policy_arns": ["a"]}, {}, unknown=unknown)
+
+    for attribute, rules in (
+        ("managed_policy_arns", {"policy-attached", "policy-full-access"}),
+        ("name", set()),
+    ):
+        assert found(changed, configuration=configuration(attribute, type_="aws_iam_role")) == rules
+
+
 def test_policy_that_nobody_sets_is_left_to_aws() -> None:
     created = role_policy_unknown(None)
 
