@@ -339,34 +339,28 @@ def _covers_one(wide: _Names, one: _Names) -> bool:
 @cache
 def _matches(glob: str, name: str) -> bool:
     """Whether a name, which may hold wildcards itself, is all within a glob."""
-    # the places in the glob that are reached by what of the name has been read
-    places = _starting(glob, {0})
-    for letter in name:
-        reached = set()
-        for place in places:
-            if place < len(glob):
-                if glob[place] == "*":
-                    reached.add(place)
-                # a `?` is not as much as a `*`
-                elif glob[place] == letter or (glob[place] == "?" and letter != "*"):
-                    reached.add(place + 1)
-        places = _starting(glob, reached)
-    return len(glob) in places
+    return bool(_pattern(glob).fullmatch(name))
 
 
-def _starting(glob: str, places: set[int]) -> set[int]:
-    """With the places after those at which nothing more is asked for."""
-    found = set(places)
-    for place in places:
-        while place < len(glob) and glob[place] == "*":
-            place += 1
-            found.add(place)
-    return found
+@cache
+def _pattern(glob: str) -> re.Pattern[str]:
+    # a `?` is not as much as a `*`
+    first, *parts = (
+        "".join("[^*]" if letter == "?" else re.escape(letter) for letter in part)
+        for part in re.split(r"\*+", glob)
+    )
+    # each part is taken where it comes first, so that nothing is tried twice
+    found = "".join(f"(?>.*?{part})" for part in parts[:-1])
+    return re.compile(f"{first}{found}.*{parts[-1]}" if parts else first, re.DOTALL)
 
 
 @cache
 def _overlap(one: str, other: str) -> bool:
     """Whether there is a name that is within both globs."""
+    if not {*one} & {*"*?"}:
+        return _matches(other, one)
+    if not {*other} & {*"*?"}:
+        return _matches(one, other)
     reached, todo = set(), [(0, 0)]
     while todo:
         here, there = todo.pop()
