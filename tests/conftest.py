@@ -37,7 +37,7 @@ class ByEmulator(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no typ
     def _split_scope(self, nodeid: str) -> str:
         file, test = nodeid.split("::", 1)
         _, folder, *_ = file.split("/")
-        if folder == "unit":
+        if folder == "unit" or Path(file).stem == "test_checks":
             return nodeid
         if folder == "plan_review":  # shares its plans, and no local AWS
             return folder

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,13 +17,13 @@ from tests.terraform.conftest import OFFLINE, UNREACHABLE, Made, run_tests
 Json = dict[str, Any]
 
 
-def make(folder: Path) -> Made:
+def make(folder: Path, variables: Mapping[str, str] | None = None) -> Made:
     """Applies the configuration in a folder of its own; returns the resources by case."""
     copy = folder / "deploy_role"
     shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns(".terraform"))
     shutil.copy(Path(__file__).parent / "terraform/deploy_role.tftest.hcl", copy)
     (copy / "offline_override.tf").write_text(OFFLINE)
-    variables = dict(environment.local(UNREACHABLE).variables)
+    variables = variables or environment.local(UNREACHABLE).variables
     Terraform(copy, variables).init()
     return run_tests(copy, variables)
 

@@ -93,8 +93,7 @@ class Workshop:
 
 
 def variables(url: str) -> Mapping[str, str]:
-    # these live for seconds: a third of their time would go into tidying up memory
-    return {**environment.local(url).variables, "GOGC": "400"}
+    return environment.local(url).variables
 
 
 @pytest.fixture(scope="session")

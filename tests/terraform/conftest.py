@@ -92,18 +92,39 @@ def meanwhile() -> Iterator[Executor]:
 
 
 @pytest.fixture(scope="session")
-def root_made(root: Terraform, package: Path, meanwhile: Executor) -> Future[Made]:
-    """What the root module makes of a made-up AWS, by root.tftest.hcl."""
-    variables = dict(environment.local(UNREACHABLE).variables)
-    return meanwhile.submit(run_tests, root.folder, variables, package)
+def made_up(root: Terraform) -> Iterator[Mapping[str, str]]:
+    """The variables of a run on a made-up AWS. All share one provider: to start it is most of each run.
+
+    Nobody configures it, so that they do not get in each other's way ("Running Terraform With A Provider in
+    Debug Mode" in HashiCorp's plugin documentation).
+    """
+    variables = environment.local(UNREACHABLE).variables
+    (provider,) = (root.folder / ".terraform/providers").glob("*/*/aws/*/*/terraform-provider-aws_*")
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen([provider, "-debug"], env=dict(variables), **options) as process:
+        found = (re.search("TF_REATTACH_PROVIDERS='(.+)'", line) for line in process.stdout or ())
+        try:
+            yield {**variables, "TF_REATTACH_PROVIDERS": next(filter(None, found))[1]}
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")
-def contracts(tmp_path_factory: pytest.TempPathFactory, meanwhile: Executor) -> dict[str, Future[Contract]]:
+def root_made(
+    root: Terraform, package: Path, made_up: Mapping[str, str], meanwhile: Executor
+) -> Future[Made]:
+    """What the root module makes of a made-up AWS, by root.tftest.hcl."""
+    return meanwhile.submit(run_tests, root.folder, made_up, package)
+
+
+@pytest.fixture(scope="session")
+def contracts(
+    tmp_path_factory: pytest.TempPathFactory, made_up: Mapping[str, str], meanwhile: Executor
+) -> dict[str, Future[Contract]]:
     """What each module's own tests have come to."""
     modules = tmp_path_factory.mktemp("contracts") / "modules"
     shutil.copytree(TERRAFORM / "modules", modules)
-    return {module: meanwhile.submit(tested, modules / module) for module in MODULES}
+    return {module: meanwhile.submit(tested, modules / module, made_up) for module in MODULES}
 
 
 @pytest.fixture(scope="session")
@@ -144,9 +165,8 @@ def run_tests(folder: Path, variables: Mapping[str, str], package: Path | None =
     }
 
 
-def tested(module: Path) -> Contract:
+def tested(module: Path, variables: Mapping[str, str]) -> Contract:
     """What each run of a module's tests has come to."""
-    variables = environment.local(UNREACHABLE).variables
     inputs = module.parent.with_name("inputs") / module.name
     for file in ("variables.tf", "tests/inputs.tftest.hcl"):
         (inputs / file).parent.mkdir(parents=True, exist_ok=True)

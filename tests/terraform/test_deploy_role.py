@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from concurrent.futures import Future
 
 import pytest
@@ -33,8 +34,8 @@ of_each_role = pytest.mark.parametrize("role", ["plan", "look", "deploy"])
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return make(tmp_path_factory.mktemp("roles"))
+def made(tmp_path_factory: pytest.TempPathFactory, made_up: Mapping[str, str]) -> Made:
+    return make(tmp_path_factory.mktemp("roles"), made_up)
 
 
 @pytest.fixture(scope="module")

@@ -445,3 +445,10 @@ def test_a_terraform_configuration_file_is_named_only_if_it_is_there(
     assert "TF_CLI_CONFIG_FILE" not in make(URL, {"TF_CLI_CONFIG_FILE": str(file)}).variables
     file.touch()
     assert make(URL, {"TF_CLI_CONFIG_FILE": str(file)}).variables["TF_CLI_CONFIG_FILE"] == str(file)
+
+
+@pytest.mark.parametrize(("shell", "setting"), [({}, "400"), ({"GOGC": "50"}, "50")])
+def test_terraform_tidies_up_its_memory_seldom_unless_the_shell_says_how_often(
+    shell: dict[str, str], setting: str
+) -> None:
+    assert environment.local(URL, shell).variables["GOGC"] == setting
