@@ -152,7 +152,6 @@ FOR_POOL = {
     "principal": "cognito-idp.amazonaws.com",
     "source_arn": "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/a",
 }
-NOTIFICATION = {"lambda_function": [{"id": "1", "lambda_function_arn": arn} for arn in ("a", "b")]}
 
 
 @pytest.mark.parametrize(
@@ -179,26 +178,37 @@ NOTIFICATION = {"lambda_function": [{"id": "1", "lambda_function_arn": arn} for 
             change("aws_s3_bucket_notification", {"eventbridge": True}, {"eventbridge": False}),
             {"event-source-lost"},
         ),
-        (
-            change(
-                "aws_s3_bucket_notification",
-                NOTIFICATION,
-                {"lambda_function": NOTIFICATION["lambda_function"][1:]},
-            ),
-            {"event-source-lost"},
-        ),
-        (
-            change(
-                "aws_s3_bucket_notification",
-                NOTIFICATION,
-                {"lambda_function": NOTIFICATION["lambda_function"][::-1]},
-            ),
-            set(),
-        ),
     ],
 )
 def test_trigger_that_is_left_alone_or_taken_away(changed: Json, rules: set[str]) -> None:
     assert found(changed) == rules
+
+
+@pytest.mark.parametrize("block", ["lambda_function", "queue", "topic"])
+def test_bucket_no_longer_tells_one_of_those_that_it_told(block: str) -> None:
+    told = [{f"{block}_arn": arn} for arn in ("a", "b")]
+    before, after = {block: told}, {block: [*reversed(told)]}
+
+    assert found(change("aws_s3_bucket_notification", before, after)) == set()
+    assert found(change("aws_s3_bucket_notification", before, {block: told[1:]})) == {"event-source-lost"}
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        "aws_cloudwatch_event_permission",
+        "aws_eks_access_policy_association",
+        "aws_kms_grant",
+        "aws_lakeformation_permissions",
+        "aws_lambda_layer_version_permission",
+        "aws_ram_principal_association",
+        "aws_ssoadmin_account_assignment",
+        "aws_vpc_endpoint_service_allowed_principal",
+    ],
+)
+def test_somebody_gains_something_without_a_policy(type_: str) -> None:
+    assert found(change(type_, None, {})) == {"policy-principal"}
+    assert found(change(type_, {}, None)) == set()
 
 
 def test_everybody_may_call_a_function_unless_they_must_be_of_an_organization() -> None:
@@ -585,6 +595,14 @@ def test_condition_is_dropped_from_what_is_wider_as_well() -> None:
 
     assert "policy-condition" in found(of_role([before], [allow("s3:GetObject", "arn:aws:s3:::b/*")]))
     assert found(of_role([before], [before, allow("s3:GetObject", "arn:aws:s3:::b/public/*")])) == set()
+
+
+def test_condition_is_not_dropped_from_what_was_excepted() -> None:
+    tagged = {"Condition": {"StringEquals": {"aws:ResourceTag/Team": "a"}}}
+    others, reader = {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}, allow("iam:GetRole", "*")
+
+    assert "policy-condition" not in found(of_role([others | tagged], [others | tagged, reader]))
+    assert "policy-condition" not in found(of_role([reader | tagged], [reader | tagged, others]))
 
 
 DENY = {"Effect": "Deny", "Principal": "*", "Action": ["sns:Publish", "sns:Subscribe"], "Resource": "topic"}
