@@ -6,7 +6,7 @@ set -eu
 python=$1
 venv=$2
 requirements=$3
-uv=${4:-} # there is one once the first environment is made
+uv=${4:-} # the first environment begins with one
 
 lacking() {
   printf '%s\n' "$1" >&2
@@ -23,9 +23,17 @@ command -v "$python" >/dev/null 2>&1 ||
 echo "Setting up $venv (once, at most about a minute) …" >&2
 # in place: a local AWS that runs from it goes on running
 "$python" -m venv "$venv" || lacking "The virtual environment $venv could not be made; see above."
+by_pip() {
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$1" ||
+    lacking "The packages of $requirements could not be installed; see above. Is the package index within reach?"
+}
+
+if [ -z "$uv" ]; then
+  sed -n '/^uv==/,/[^\\]$/p' "$requirements" >"$venv/uv.txt" # with its hashes, one a line
+  by_pip "$venv/uv.txt"
+  uv=$venv/bin/uv
+fi
 # uv is four times as fast, but knows nothing of pip's settings: where these lead to the packages, pip has to go
-{ [ -n "$uv" ] && "$uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" \
-  --require-hashes --requirement "$requirements" 2>/dev/null; } ||
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$requirements" ||
-  lacking "The packages of $requirements could not be installed; see above. Is the package index within reach?"
+"$uv" pip install --quiet --compile-bytecode --python "$venv/bin/python" \
+  --require-hashes --requirement "$requirements" 2>/dev/null || by_pip "$requirements"
 touch "$venv/.ready"

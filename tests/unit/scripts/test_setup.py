@@ -18,8 +18,20 @@ case "$*" in
 esac
 """
 PIP = """#!/bin/sh
-echo "$*" > "$(dirname "$0")/arguments"
+echo "$*" >> "$(dirname "$0")/arguments"
 exit {pip}
+"""
+
+
+REQUIREMENTS = """\
+click==8.1 \\
+    --hash=sha256:1
+uv==0.1 \\
+    --hash=sha256:2 \\
+    --hash=sha256:3
+    # via registration
+uvloop==1 \\
+    --hash=sha256:4
 """
 
 
@@ -35,8 +47,10 @@ def python(folder: Path, *, version: int = 0, venv: int = 0, pip: int = 0) -> Pa
 
 
 def set_up(python: Path | str, folder: Path, *uv: Path) -> subprocess.CompletedProcess[str]:
+    (folder / "requirements.txt").write_text(REQUIREMENTS)
     return subprocess.run(
         ["/bin/sh", ROOT / "scripts/setup.sh", python, folder / "venv", "requirements.txt", *uv],
+        cwd=folder,
         env={"PATH": os.defpath},
         capture_output=True,
         text=True,
@@ -85,8 +99,14 @@ def test_packages_are_installed_by_their_hashes_and_then_it_is_ready(tmp_path: P
     done = set_up(python(tmp_path), tmp_path)
     assert done.returncode == 0, done.stderr
     arguments = (tmp_path / "venv/bin/arguments").read_text()
-    assert arguments.startswith("-m pip install ")
-    assert "--require-hashes --requirement requirements.txt" in arguments
+    first, second = arguments.splitlines()
+    assert first.startswith("-m pip install ")
+    assert first.endswith(f"--require-hashes --requirement {tmp_path}/venv/uv.txt")
+    assert (
+        tmp_path / "venv/uv.txt"
+    ).read_text() == "uv==0.1 \\\n    --hash=sha256:2 \\\n    --hash=sha256:3\n"
+    # this uv is not one that runs
+    assert second.endswith("--require-hashes --requirement requirements.txt")
     assert (tmp_path / "venv/.ready").exists()
 
 
