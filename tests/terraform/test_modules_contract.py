@@ -36,6 +36,17 @@ def test_each_rule_for_an_input_is_broken_by_a_run(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_each_input_is_given_or_asked_for_by_the_contract(module: str) -> None:
+    contract = (TERRAFORM / "modules" / module / "tests/contract.tftest.hcl").read_text()
+    inputs = {
+        name for v in load_hcl(TERRAFORM / "modules" / module / "variables.tf")["variable"] for name in v
+    }
+    unseen = {name for name in inputs if not re.search(rf"\b{name}\b", contract)}
+    # a description promises nothing, and what a function's role may do test_root.py sees from outside
+    assert unseen - {"description", "statements"} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_each_output_is_promised_something(module: str) -> None:
     asserted = "\n".join(body for _, body in runs(module))
     outputs = [

@@ -145,6 +145,39 @@ run "mails_by_an_ses_identity" {
   }
 }
 
+run "passwords_and_tokens_are_as_is_said" {
+  variables {
+    password_minimum_length = 17
+    temporary_password_days = 2
+    token_lifetimes         = { access_minutes = 5, id_minutes = 6, refresh_days = 7 }
+  }
+
+  assert {
+    condition = alltrue([
+      aws_cognito_user_pool.this[0].password_policy[0].minimum_length == 17,
+      aws_cognito_user_pool.this[0].password_policy[0].require_lowercase,
+      aws_cognito_user_pool.this[0].password_policy[0].require_numbers,
+      aws_cognito_user_pool.this[0].password_policy[0].require_symbols,
+      aws_cognito_user_pool.this[0].password_policy[0].require_uppercase,
+      aws_cognito_user_pool.this[0].password_policy[0].temporary_password_validity_days == 2,
+    ])
+    error_message = "Weaker passwords are taken, or a temporary one for another time."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_cognito_user_pool_client.app[0].access_token_validity == 5,
+      aws_cognito_user_pool_client.app[0].id_token_validity == 6,
+      aws_cognito_user_pool_client.app[0].refresh_token_validity == 7,
+      aws_cognito_user_pool_client.app[0].token_validity_units[0].access_token == "minutes",
+      aws_cognito_user_pool_client.app[0].token_validity_units[0].id_token == "minutes",
+      aws_cognito_user_pool_client.app[0].token_validity_units[0].refresh_token == "days",
+      aws_cognito_user_pool_client.app[0].enable_token_revocation,
+    ])
+    error_message = "Tokens are valid for another time, or cannot be revoked."
+  }
+}
+
 run "an_existing_pool_is_read_and_may_call_the_function" {
   variables {
     existing_user_pool         = { id = "eu-west-1_existing", client_ids = ["web", "phone"] }

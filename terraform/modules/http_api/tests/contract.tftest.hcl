@@ -62,6 +62,9 @@ run "routes_want_a_token_of_the_pool_unless_they_are_public" {
 run "this_api_alone_calls_the_function" {
   assert {
     condition = alltrue([
+      aws_apigatewayv2_api.this.protocol_type == "HTTP",
+      aws_apigatewayv2_integration.this.integration_method == "POST",
+      aws_apigatewayv2_integration.this.integration_type == "AWS_PROXY",
       aws_apigatewayv2_integration.this.integration_uri == var.function.arn,
       aws_apigatewayv2_integration.this.payload_format_version == "2.0",
       aws_lambda_permission.this.function_name == "api",
@@ -79,6 +82,11 @@ run "this_api_alone_calls_the_function" {
 }
 
 run "calls_are_throttled_and_logged_without_what_is_personal" {
+  assert {
+    condition     = aws_apigatewayv2_stage.default.auto_deploy && aws_apigatewayv2_stage.default.name == "$default"
+    error_message = "Routes are not there until somebody deploys them, or are below another path."
+  }
+
   assert {
     condition     = [aws_apigatewayv2_stage.default.default_route_settings[0].throttling_rate_limit, aws_apigatewayv2_stage.default.default_route_settings[0].throttling_burst_limit] == [50, 100]
     error_message = "Other numbers of calls are let through."

@@ -152,6 +152,7 @@ run "a_schedule_that_only_this_function_has" {
       aws_scheduler_schedule.this[0].group_name == "own",
       aws_scheduler_schedule.this[0].target[0].arn == output.arn,
       aws_scheduler_schedule.this[0].target[0].role_arn == "arn:aws:iam::000000000000:role/own-schedule",
+      aws_scheduler_schedule.this[0].target[0].retry_policy[0].maximum_event_age_in_seconds == 60,
       aws_scheduler_schedule.this[0].target[0].retry_policy[0].maximum_retry_attempts == 2,
     ])
     error_message = "The schedule calls something else, or as somebody else."
