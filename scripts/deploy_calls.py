@@ -64,6 +64,8 @@ _OTHERWISE = {
 }
 # "GetCallerIdentity" (AWS Security Token Service API Reference): nobody can be kept from it
 _FREE = {"sts.GetCallerIdentity"}
+# "GetFunction" (AWS Lambda API Reference): it tells the tags to those alone who may list them
+_BESIDES = {"lambda.GetFunction": ["lambda:ListTags"]}
 # who makes something with tags needs this too
 _TAGGING = {"iam": "iam:TagRole", "sqs": "sqs:TagQueue"}
 _TAGS = {"tags", "userpooltags"}
@@ -96,7 +98,7 @@ def actions_of(operation: str, request: Mapping[str, Any]) -> tuple[str, ...]:
     if service == "apigatewayv2":
         # "How Amazon API Gateway works with IAM": the action is the HTTP method
         return (f"apigateway:{model.http['method']}",)
-    actions = [_OTHERWISE.get(operation, f"{prefix}:{name}")]
+    actions = [_OTHERWISE.get(operation, f"{prefix}:{name}"), *_BESIDES.get(operation, [])]
     if "Tag" not in name and any(_is_tag(key) for key, value in request.items() if value):
         actions.append(_TAGGING.get(service, f"{prefix}:TagResource"))
     if request.get("Role") or (request.get("Target") or {}).get("RoleArn"):

@@ -37,6 +37,6 @@ locals {
   # Of what has no name of ours: only what is tagged as the stack's, or will be.
   is_ours      = { StringEquals = { "aws:ResourceTag/System" = var.name_prefix } }
   becomes_ours = { StringEquals = { "aws:RequestTag/System" = var.name_prefix } }
-
-  becomes_ours_and_signs = { StringEquals = { "aws:RequestTag/System" = var.name_prefix, "kms:KeySpec" = "HMAC_256" } }
+  is_nobodys   = { Null = { "aws:ResourceTag/System" = "true" } }
+  signs        = { StringEquals = { "kms:KeySpec" = "HMAC_256" } }
 }

@@ -8,9 +8,10 @@ locals {
       resources = [local.state]
     },
     {
-      # Only within the boundary: else a role could be made that may do everything, and be given to a function.
+      # Only within the boundary: else a role could be made that may do everything, and be given to a function;
+      # or one of others could be made to trust whoever deploys.
       sid        = "MakeBoundedRoles"
-      actions    = ["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"]
+      actions    = ["iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]
       resources  = [local.stack_roles]
       conditions = { StringEquals = { "iam:PermissionsBoundary" = [local.boundary_arn] } }
     },
@@ -22,7 +23,6 @@ locals {
         "iam:ListInstanceProfilesForRole",
         "iam:TagRole",
         "iam:UntagRole",
-        "iam:UpdateAssumeRolePolicy",
         "iam:UpdateRoleDescription",
       ]
       resources = [local.stack_roles]
@@ -177,10 +177,11 @@ locals {
       conditions = local.becomes_ours
     },
     {
+      # Whoever may tag a pool as the stack's may do all to it: so not one that is another system's already.
       sid        = "TagNewUserPool"
       actions    = ["cognito-idp:TagResource"]
       resources  = [local.pools]
-      conditions = local.becomes_ours
+      conditions = merge(local.becomes_ours, local.is_nobodys)
     },
     {
       sid = "WriteUserPool"
@@ -200,14 +201,22 @@ locals {
       actions    = ["kms:CreateKey"]
       resources  = ["*"]
       reason     = "There is no key yet that could be named. The conditions hold it to keys that only sign."
-      conditions = local.becomes_ours_and_signs
+      conditions = { StringEquals = merge(local.becomes_ours.StringEquals, local.signs.StringEquals) }
     },
     {
-      # Only keys that sign: else a key of others that has no tag could be made the stack's.
+      # As TagNewUserPool, and only keys that sign. Of one that is just being made KMS may not tell it here;
+      # MakeSigningKey has looked at it.
       sid        = "TagNewSigningKey"
       actions    = ["kms:TagResource"]
       resources  = [local.keys]
-      conditions = local.becomes_ours_and_signs
+      conditions = merge(local.becomes_ours, local.is_nobodys, { StringEqualsIfExists = local.signs.StringEquals })
+    },
+    {
+      sid        = "ReadNewSigningKey"
+      actions    = ["kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"]
+      resources  = [local.keys]
+      reason     = "Terraform looks at a new key at once, and it may be five minutes before its tag counts (\"ABAC for AWS KMS\"). That it only signs is known from the start."
+      conditions = local.signs
     },
     {
       sid        = "WriteSigningKey"
@@ -246,12 +255,6 @@ locals {
       conditions = local.is_ours
     },
     {
-      sid       = "TryWithUserOfExistingUserPool"
-      actions   = ["cognito-idp:AdminConfirmSignUp", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminUpdateUserAttributes", "cognito-idp:ListUsers"]
-      resources = local.existing_pools
-      unseen    = "As TryWithUser."
-    },
-    {
       sid       = "TryWithRows"
       actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem"]
       resources = [local.tables]
@@ -259,10 +262,18 @@ locals {
     },
     {
       # By way of DynamoDB alone, which keeps a grant for as long as there is the table.
-      sid        = "LetTablesUseCustomerKey"
-      actions    = ["kms:CreateGrant", "kms:Decrypt"]
+      sid = "LetTablesUseCustomerKey"
+      actions = [
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+        "kms:GenerateDataKeyWithoutPlaintext",
+        "kms:ReEncryptFrom",
+        "kms:ReEncryptTo",
+      ]
       resources  = local.customer_keys
-      unseen     = "A table takes its key in the caller's name (\"Using customer managed keys\" of DynamoDB). Emulators ask nobody."
+      unseen     = "A table takes its key in the name of whoever chooses it, who needs all that DynamoDB does with it (\"DynamoDB encryption at rest usage notes\"). Emulators ask nobody."
       conditions = { StringEquals = { "kms:ViaService" = ["dynamodb.${var.aws_region}.amazonaws.com"] } }
     },
   ]

@@ -50,6 +50,8 @@ locals {
 
   plan_functions = [
     {
+      # Lambda tells a function's tags to those alone who may list them ("GetFunction"): without them, each plan
+      # would make them anew.
       sid = "ReadFunctions"
       actions = [
         "lambda:GetAlias",
@@ -57,6 +59,7 @@ locals {
         "lambda:GetFunctionCodeSigningConfig",
         "lambda:GetFunctionEventInvokeConfig",
         "lambda:GetPolicy",
+        "lambda:ListTags",
         "lambda:ListVersionsByFunction",
       ]
       resources = [local.functions]

@@ -93,6 +93,11 @@ variable "name_prefix" {
     condition     = can(regex("^[a-z][a-z0-9-]{1,22}[a-z0-9]$", var.name_prefix))
     error_message = "Give name_prefix as 3 to 24 lower-case letters, digits or hyphens, beginning with a letter and not ending in a hyphen."
   }
+
+  validation {
+    condition     = !can(regex("^(deploy|look|plan)(-|$)", var.name_prefix))
+    error_message = "Give the stack a name_prefix that does not begin with deploy, look or plan: the roles made here do, and would be in its own reach."
+  }
 }
 
 variable "oidc_provider_arn" {

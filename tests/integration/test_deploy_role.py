@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
@@ -158,8 +159,22 @@ def test_only_the_role_that_deploys_may_change_the_parts_of_the_stack(system: De
     assert allowed(system, "deploy", ENVIRONMENT, changes) == changes.keys()
 
 
-def test_the_role_that_deploys_has_no_way_to_more(system: Deployment) -> None:
-    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+OTHERS = "registration-local-of-others"
+
+
+@pytest.fixture
+def pool_of_others(place: Place) -> Iterator[str]:
+    """The ARN of another system's pool; there is a role beside it that is called as the stack's are."""
+    cognito, iam = place.environment.client("cognito-idp"), place.environment.client("iam")
+    pool = cognito.create_user_pool(PoolName="others", UserPoolTags={"System": "others"})["UserPool"]
+    iam.create_role(RoleName=OTHERS, AssumeRolePolicyDocument=TRUST)
+    yield pool["Arn"]
+    iam.delete_role(RoleName=OTHERS)
+    cognito.delete_user_pool(UserPoolId=pool["Id"])
+
+
+def test_the_role_that_deploys_has_no_way_to_more(system: Deployment, pool_of_others: str) -> None:
     policy = json.dumps(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     )
@@ -167,7 +182,7 @@ def test_the_role_that_deploys_has_no_way_to_more(system: Deployment) -> None:
     inline = {"PolicyName": "more", "PolicyDocument": policy}
     bucket = state_bucket.find(system.environment)
     function = system.outputs["function_names"]["deliver"]
-    elsewhere = {"AssumeRolePolicyDocument": trust, "PermissionsBoundary": boundary}
+    elsewhere = {"AssumeRolePolicyDocument": TRUST, "PermissionsBoundary": boundary}
     calls: dict[str, Call] = {
         "change itself": ("iam", "put_role_policy", {"RoleName": "deploy-registration-local", **inline}),
         "change another": ("iam", "put_role_policy", {"RoleName": "plan-registration-local", **inline}),
@@ -184,9 +199,19 @@ def test_the_role_that_deploys_has_no_way_to_more(system: Deployment) -> None:
         "make a role without the boundary": (
             "iam",
             "create_role",
-            {"RoleName": "registration-local-more", "AssumeRolePolicyDocument": trust},
+            {"RoleName": "registration-local-more", "AssumeRolePolicyDocument": TRUST},
         ),
         "make a role of another name": ("iam", "create_role", {"RoleName": "more", **elsewhere}),
+        "be trusted by a role without the boundary": (
+            "iam",
+            "update_assume_role_policy",
+            {"RoleName": OTHERS, "PolicyDocument": TRUST},
+        ),
+        "make another's pool the stack's": (
+            "cognito-idp",
+            "tag_resource",
+            {"ResourceArn": pool_of_others, "Tags": {"System": "registration-local"}},
+        ),
         "attach a policy": (
             "iam",
             "attach_role_policy",

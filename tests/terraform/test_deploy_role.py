@@ -2,15 +2,24 @@
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future
+from fnmatch import fnmatchcase
+from pathlib import Path
 
+import boto3
 import pytest
 
+from scripts import environment
 from scripts.deploy_calls import RECORD, Record
+from scripts.deploy_role import FOLDER, SHARED
 from scripts.doctor import access
+from scripts.environment import ROOT, TERRAFORM, load_hcl
+from scripts.terraform import Terraform
 from tests.deploy_role import Json, Roles, make, written
-from tests.terraform.conftest import Made
+from tests.terraform.conftest import UNREACHABLE, Made
+from tests.terraform.test_variables import refusal
 
 # "IAM and AWS STS quotas": characters without white space in a managed policy, and policies on a role
 MAX_POLICY, MAX_POLICIES = 6144, 10
@@ -226,7 +235,58 @@ def test_roles_are_made_within_the_boundary_and_given_to_functions_and_schedules
         "iam:DeleteRolePermissionsBoundary",
         "iam:PutRolePermissionsBoundary",
         "iam:PutRolePolicy",
+        "iam:UpdateAssumeRolePolicy",
     }
+
+
+@pytest.mark.parametrize(
+    ("action", "held"),
+    [
+        ("cognito-idp:TagResource", {}),
+        ("kms:TagResource", {"StringEqualsIfExists": {"kms:KeySpec": "HMAC_256"}}),
+    ],
+)
+def test_only_what_is_nobodys_can_be_made_the_stacks(
+    roles: dict[str, Roles], action: str, held: Json
+) -> None:
+    """Pools and keys are known by their tag: whoever gives it to one may then do all to it."""
+    asked = [one["Condition"] for one in roles["as_it_is"].statements("deploy") if action in one["Action"]]
+    is_ours = {"StringEquals": {"aws:ResourceTag/System": "registration"}}
+    becomes_ours = {"StringEquals": {"aws:RequestTag/System": "registration"}}
+    is_nobodys = {"Null": {"aws:ResourceTag/System": "true"}}
+    assert sorted(asked, key=json.dumps) == sorted(
+        [is_ours, becomes_ours | is_nobodys | held], key=json.dumps
+    )
+
+
+def test_a_new_key_is_read_before_its_tag_counts(roles: dict[str, Roles]) -> None:
+    read = {
+        action
+        for actions in recorded["create"]["aws_kms_key"].values()
+        for action in actions
+        if READS.fullmatch(action)
+    }
+    untagged = {
+        action
+        for one in roles["as_it_is"].statements("deploy")
+        if "ResourceTag" not in json.dumps(one.get("Condition", {}))
+        for action in one["Action"]
+    }
+    assert read
+    assert read - untagged == set()
+
+
+def test_a_pool_of_somebody_else_is_only_read(roles: dict[str, Roles]) -> None:
+    for one in roles["everything"].statements("deploy"):
+        if any("/eu-west-1_existing" in resource for resource in one["Resource"]):
+            assert [action for action in one["Action"] if not READS.fullmatch(action)] == []
+            assert "cognito-idp:ListUsers" not in one["Action"]
+
+
+def test_whoever_reads_a_function_reads_its_tags(roles: dict[str, Roles]) -> None:
+    """Lambda leaves them out for everybody else, and every plan would change them."""
+    (one,) = [one for one in roles["as_it_is"].statements("plan") if "lambda:GetFunction" in one["Action"]]
+    assert "lambda:ListTags" in one["Action"]
 
 
 def test_the_boundary_holds_all_that_the_functions_may_do_and_no_way_out_of_it(
@@ -244,6 +304,85 @@ def test_the_boundary_holds_all_that_the_functions_may_do_and_no_way_out_of_it(
     assert of_functions - boundary == set()
     assert boundary - of_functions == set()
     assert not [action for action in boundary if action.startswith(("iam:", "sts:")) or "*" in action]
+
+
+def test_an_interrupted_deploy_is_finished_and_rolled_back_by_the_role_that_deploys(
+    roles: dict[str, Roles],
+) -> None:
+    """What calls Lambda by itself, and not through Terraform."""
+    code = "".join((ROOT / "scripts" / name).read_text() for name in ("functions.py", "rollback.py"))
+    client = boto3.client("lambda", region_name="eu-west-1")
+    called = {
+        f"lambda:{client.meta.method_to_api_mapping[name]}"
+        for name in re.findall(r'client\.(?:get_paginator\(")?(\w+)', code)
+        if name in client.meta.method_to_api_mapping
+    }
+    assert {"lambda:ListVersionsByFunction", "lambda:UpdateAlias", "lambda:PublishVersion"} <= called
+    (of_functions,) = {
+        tuple(one["Resource"])
+        for one in roles["as_it_is"].statements("deploy")
+        if "lambda:UpdateAlias" in one["Action"]
+    }
+    may = {
+        action
+        for one in roles["as_it_is"].statements("deploy")
+        if tuple(one["Resource"]) == of_functions
+        for action in one["Action"]
+    }
+    assert called - may == set()
+    assert fnmatchcase("arn:aws:lambda:eu-west-1:000000000000:function:registration-api:live", *of_functions)
+
+
+NOT_OURS = "Give the stack a name_prefix that does not begin with deploy, look or plan"
+REFUSED: list[dict[str, tuple[object, str]]] = [
+    {
+        "allowed_account_ids": (["1"], "Give allowed_account_ids as account ids of 12 digits, in quotes."),
+        "aws_region": ("Ireland", "Give aws_region as the id of a region"),
+        "branch": ("release/*", "Give branch as the name of one branch, without wildcards"),
+        "environment": ("*", "Give environment as the name of one GitHub environment, without wildcards"),
+        "existing_user_pool_id": ("*", "Give existing_user_pool_id as the id of a user pool"),
+        "github_repository": ("example/*", "Give github_repository as owner/name, or as owner@id/name@id"),
+        "kms_key_arn": ("alias/ours", "Give kms_key_arn as the ARN of a key"),
+        "name_prefix": ("Registration", "Give name_prefix as 3 to 24 lower-case letters, digits or hyphens"),
+        "oidc_provider_arn": ("github", "Give oidc_provider_arn as arn:aws:iam::<account>:oidc-provider/"),
+        "ses_configuration_set": ("*", "Give ses_configuration_set as the name of a configuration set"),
+        "state_bucket": ("arn:aws:s3:::ours", "Give state_bucket as the name of a bucket, not an ARN."),
+        "state_key": ("*", "Give state_key as in the stack's backend.hcl, without wildcards."),
+    },
+    {"name_prefix": ("plan", NOT_OURS)},
+    {"name_prefix": ("deploy-role", NOT_OURS)},
+]
+
+
+def test_bad_values_are_refused(tmp_path: Path) -> None:
+    shutil.copy(FOLDER / "variables.tf", tmp_path)
+    terraform = Terraform(tmp_path, environment.local(UNREACHABLE).variables)
+    good = {
+        "aws_region": "eu-west-1",
+        "environment": "dev",
+        "github_repository": "example/registration",
+        "name_prefix": "lookout",
+        "state_bucket": "ours",
+        "state_key": "a/terraform.tfstate",
+    }
+    for bad in REFUSED:
+        said = refusal(terraform, good | {name: value for name, (value, _) in bad.items()})
+        assert [sentence for _, sentence in bad.values() if sentence not in said] == []
+    terraform.plan(variables=good)
+
+
+def test_what_the_stack_is_told_too_is_held_to_the_same() -> None:
+    """Else the roles could be made for what the stack then refuses."""
+    ours, the_stacks = (declared(folder / "variables.tf") for folder in (FOLDER, TERRAFORM))
+    for name in SHARED:
+        for rule in the_stacks[name].get("validation", []):
+            if "var.aws_region" not in str(rule):
+                assert rule in ours[name]["validation"], name
+        assert ours[name]["type"] == the_stacks[name]["type"]
+
+
+def declared(file: Path) -> dict[str, Json]:
+    return {name: one for block in load_hcl(file)["variable"] for name, one in block.items()}
 
 
 def test_actions_are_named_in_full_and_each_once_in_a_statement(roles: dict[str, Roles]) -> None:

@@ -32,6 +32,7 @@ TAGS = [{"Key": "System", "Value": "x"}]
             ["cognito-idp:CreateUserPool", "cognito-idp:TagResource"],
         ),
         ("lambda.CreateFunction", {"Role": "arn"}, ["lambda:CreateFunction", "iam:PassRole"]),
+        ("lambda.GetFunction", {}, ["lambda:GetFunction", "lambda:ListTags"]),
         ("lambda.Invoke", {}, ["lambda:InvokeFunction"]),
         (
             "scheduler.UpdateSchedule",
