@@ -62,8 +62,11 @@ def review(planned: dict[str, Any], allow: tuple[str, ...]) -> Review:
 
 
 def prepare(name: str, *, stream: bool = True) -> Stack:
-    """The stack of an environment, with its package built and Terraform ready to plan."""
+    """The stack of an environment in its account, with its package built and Terraform ready to plan."""
     stack = Stack(environment_named(name), stream=stream)
+    number = account.check(stack.environment)
+    if stream:
+        click.echo(f"Account {number}, {stack.environment.region}")
     stack.package()
     stack.init()
     return stack
@@ -147,12 +150,10 @@ def deploy(name: str, allow: tuple[str, ...], fingerprint: str | None, smoke_tes
     Safe to interrupt and to run again. Exits 3 if the guard stops the plan.
     """
     console = Console()
-    stack = Stack(environment_named(name))
-    number = account.check(stack.environment)
-    console.print(f"Account {number}, {stack.environment.region}", highlight=False)
-    stack.package()
-    stack.init()
+    stack = prepare(name)
+    code = stack.package_code()
     if stack.plan():
+        plan = stack.plan_file.read_bytes()
         planned = stack.planned()
         reviewed = review(planned, allow)
         reviewed.show(console)
@@ -165,16 +166,22 @@ def deploy(name: str, allow: tuple[str, ...], fingerprint: str | None, smoke_tes
         if reviewed.stops:
             sys.exit(STOPPED)
         confirm(name, f"Apply this plan to {name!r}?", yes)
+        stack.refuse_another(plan, code)
         try:
             stack.apply()
         except TerraformError as error:
+            where = (
+                f"in {stack.unsaved_state}, which the next deploy from here saves"
+                if stack.unsaved_state.exists()
+                else "in the state"
+            )
             raise click.ClickException(
-                f"{error.message}\nWhat was made is in the state: mend the reason and run this again."
+                f"{error.message}\nWhat was made is {where}: mend the reason and run this again."
             ) from None
     else:
         click.echo(f"Nothing to change in {name!r}.")
     outputs = stack.outputs()
-    if finished := Functions.of(stack.environment.client("lambda"), outputs).finish(stack.package_path):
+    if finished := Functions.of(stack.environment.client("lambda"), outputs).finish(code):
         click.echo(f"An interrupted deploy had not finished {', '.join(finished)}: now they are.")
     of_others = bool(outputs.get("existing_user_pool"))
     if smoke_test and of_others:

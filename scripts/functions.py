@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import click
@@ -112,18 +111,17 @@ class Functions:
         """
         return [handler for handler in sorted(self.names) if self._is_unfinished(handler, package)]
 
-    def finish(self, archive: Path) -> list[str]:
+    def finish(self, code: bytes) -> list[str]:
         """Does what an interrupted apply has left undone.
 
         To be called when all else is as Terraform wants it: after an apply, or when a plan is empty.
 
         Args:
-            archive: the package that was planned with.
+            code: the package that was planned with. Not its path: by now there may be another one.
 
         Returns:
             The handlers that were unfinished.
         """
-        code = archive.read_bytes()
         package = sha256(code).hexdigest()
         unfinished = self.unfinished(package)
         updated = self.client.get_waiter("function_updated_v2")

@@ -24,6 +24,9 @@ from scripts.terraform import Terraform, TerraformError
 NEEDS_TERRAFORM = "Terraform 1.10 or newer is needed"
 INSTALL = "install it and run this again."
 
+# what Terraform calls the state that it could not save
+ERRORED = "errored.tfstate"
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -83,21 +86,68 @@ class Stack:
             python=self.environment.setting("lambda_runtime").removeprefix("python"),
         )
 
+    @property
+    def unsaved_state(self) -> Path:
+        """Where the state is kept that an apply could not save."""
+        return TERRAFORM / f"{self.environment.data_dir.name}.{ERRORED}"
+
     def plan(self, *, destroy: bool = False) -> bool:
-        """Saves a plan, and says whether it would change anything."""
+        """Saves a plan, and says whether it would change anything.
+
+        The state that an earlier apply could not save is saved first: else what it made would be made again.
+        """
+        if (nameless := TERRAFORM / ERRORED).exists():
+            raise click.ClickException(
+                f"{nameless} is the state that a killed apply could not save. See which environment's it is, "
+                f"name it {self.unsaved_state.name} if {self.environment.name!r} is, and run this again."
+            )
+        if self.unsaved_state.exists():
+            self.terraform.push_state(self.unsaved_state)
+            self.unsaved_state.unlink()
         return self.terraform.plan(
             out=self.plan_file,
             var_files=self.environment.var_files,
             destroy=destroy,
         )
 
+    def package_code(self) -> bytes:
+        """The package as it is at this moment."""
+        try:
+            return self.package_path.read_bytes()
+        except OSError as error:
+            raise click.ClickException(
+                f"{self.package_path} (lambda_package_path) cannot be read: {error.strerror}."
+            ) from None
+
+    def refuse_another(self, plan: bytes, code: bytes | None = None) -> None:
+        """Refuses to go on with another plan or package than was shown.
+
+        Another command makes its own in the same place: a destroy, or the tests of what is being written.
+
+        Raises:
+            click.ClickException: there is one.
+        """
+        if self.plan_file.read_bytes() != plan or (code is not None and self.package_code() != code):
+            raise click.ClickException(
+                "Another command in this folder has made a plan or a package since this plan was shown; "
+                "nothing was changed. Run this again."
+            )
+
     def planned(self) -> dict[str, Any]:
         """The saved plan, in Terraform's JSON plan representation."""
         return self.terraform.show(self.plan_file)
 
     def apply(self) -> None:
-        """Applies the saved plan."""
-        self.terraform.apply(self.plan_file)
+        """Applies the saved plan.
+
+        Terraform leaves a state that it cannot save, as when the credentials have expired, in the folder that
+        all environments share. Here it gets the name of its own.
+        """
+        try:
+            self.terraform.apply(self.plan_file)
+        finally:
+            if (errored := TERRAFORM / ERRORED).exists():
+                errored.replace(self.unsaved_state)
 
     def outputs(self) -> dict[str, Any]:
         """The root outputs.
@@ -200,7 +250,9 @@ def destroy(name: str, yes: bool) -> None:
     if not stack.plan(destroy=True):
         click.echo(f"Nothing is deployed in {name!r}.")
         return
+    plan = stack.plan_file.read_bytes()
     confirm(name, f"Destroy everything in {name!r}, and all that its users have stored?", yes)
+    stack.refuse_another(plan)
     stack.apply()
 
 

@@ -45,7 +45,8 @@ def find(environment: Environment) -> str:
     name, account, _ = _named(environment)
     if not _exists(environment.client("s3"), name, account):
         raise click.ClickException(
-            f"Nothing is deployed in {environment.name!r}: make deploy ENV={environment.name}."
+            f"Nothing is deployed in {environment.name!r} in account {account}: use the credentials of "
+            f"another, or make deploy ENV={environment.name}."
         )
     return name
 

@@ -15,6 +15,9 @@ import click
 from python_terraform import IsFlagged, IsNotFlagged
 from python_terraform import Terraform as PythonTerraform
 
+# what is waited for another's lock of the state where nobody is there who could be told of it
+PATIENCE = "5m"
+
 
 class TerraformError(click.ClickException):
     """Terraform refused or failed; the message is its own, with the diagnostics alone.
@@ -83,6 +86,7 @@ class Terraform:
         code, _ = self._call(
             "plan",
             input=False,
+            lock_timeout=_patience(),
             no_color=self._colour(),
             detailed_exitcode=IsFlagged,
             destroy=IsFlagged if destroy else IsNotFlagged,
@@ -95,7 +99,7 @@ class Terraform:
 
     def apply(self, plan: Path) -> None:
         """Applies a saved plan."""
-        self._run("apply", str(plan), input=False, no_color=self._colour())
+        self._run("apply", str(plan), input=False, lock_timeout=_patience(), no_color=self._colour())
 
     def destroy(self, *, var_files: Sequence[Path] = (), variables: Mapping[str, Any] | None = None) -> None:
         self._run(
@@ -110,6 +114,10 @@ class Terraform:
     def force_unlock(self, lock: str) -> None:
         """Releases the lock of the state, by its id."""
         self._run("force-unlock", lock, force=IsFlagged)
+
+    def push_state(self, file: Path) -> None:
+        """Makes a file the state, if it is a newer one of the same."""
+        self._run("state push", str(file), lock_timeout=_patience(), no_color=self._colour())
 
     def outputs(self) -> dict[str, Any]:
         """The root module's outputs, name → value; empty before the first apply."""
@@ -158,6 +166,10 @@ class Terraform:
         if done.returncode not in allowed:
             raise TerraformError(command, (done.stdout or "") + (done.stderr or ""))
         return done.returncode, done.stdout or ""
+
+
+def _patience() -> str:
+    return "0s" if sys.stdin.isatty() else PATIENCE
 
 
 @contextmanager

@@ -83,9 +83,9 @@ def test_what_an_interrupted_apply_has_left_is_finished_though_terraform_sees_no
         assert not system.stack.plan()
         assert NEW in welcome(system)
 
-        assert functions.finish(package.TARGET) == ["deliver"]
+        assert functions.finish(package.TARGET.read_bytes()) == ["deliver"]
         assert OLD in welcome(system)
-        assert functions.finish(package.TARGET) == []
+        assert functions.finish(package.TARGET.read_bytes()) == []
         assert not system.stack.plan()
         published = system.configuration("deliver")["Version"]
     # Terraform would call the newest

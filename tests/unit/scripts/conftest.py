@@ -18,6 +18,8 @@ from scripts.local_aws import process
 
 TOLD_APART = ("AWS_", "TF_", "MAKE", "MFLAGS", "ENV", "YES", "LOCAL_AWS_", "PYTEST_")
 
+PACKAGE = b"a package"
+
 FAKE_TERRAFORM = f"""#!{sys.executable} -IS
 import json, os, sys
 folder = os.path.dirname(__file__) + "/"
@@ -29,7 +31,12 @@ call = {{
 }}
 with open(folder + "calls", "a") as calls:
     calls.write(json.dumps(call) + "\\n")
+for out in [a.removeprefix("-out=") for a in sys.argv if a.startswith("-out=")]:
+    os.makedirs(os.path.dirname(out), exist_ok=True)
+    open(out, "w").write("plan " + str(os.getpid()))
 answer = json.load(open(folder + "answers")).get(sys.argv[1], {{}})
+for name, content in answer.get("files", {{}}).items():
+    open(name, "w").write(content)
 sys.stdout.write(answer.get("stdout", "{{}}" if sys.argv[1] == "output" else ""))
 sys.stderr.write(answer.get("stderr", ""))
 sys.exit(answer.get("code", 0))
@@ -38,13 +45,18 @@ sys.exit(answer.get("code", 0))
 
 @dataclass
 class FakeTerraform:
-    """An executable `terraform`, alone in a folder. answers: what each command says and exits with."""
+    """An executable `terraform`, alone in a folder.
+
+    answers: what each command says, exits with, and leaves in the folder that it runs in.
+    """
 
     bin: Path
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def answer(self, command: str, *, code: int = 0, stdout: str = "", stderr: str = "") -> None:
-        self.answers[command] = {"code": code, "stdout": stdout, "stderr": stderr}
+    def answer(
+        self, command: str, *, code: int = 0, stdout: str = "", stderr: str = "", **files: str
+    ) -> None:
+        self.answers[command] = {"code": code, "stdout": stdout, "stderr": stderr, "files": files}
         (self.bin / "answers").write_text(json.dumps(self.answers))
 
     def forget(self) -> None:
@@ -141,8 +153,11 @@ def terraform(
     monkeypatch.setattr(stack, "TERRAFORM", configuration)
     for look in ("ensure", "find"):
         monkeypatch.setattr(state_bucket, look, lambda _environment: "some-bucket")
+    target = tmp_path / "build/lambda.zip"
+    target.parent.mkdir()
+    target.write_bytes(PACKAGE)
     monkeypatch.setattr(package, "build", lambda *_arguments, **_options: "0" * 64)
-    monkeypatch.setattr(package, "TARGET", tmp_path / "build/lambda.zip")
+    monkeypatch.setattr(package, "TARGET", target)
     monkeypatch.setattr(environment, "provider_mirror", lambda: None)
     monkeypatch.setenv("PATH", str(fake_terraform.bin))
     return fake_terraform

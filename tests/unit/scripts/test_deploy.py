@@ -7,11 +7,11 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from scripts import account, deploy, plan_review, user_pool
+from scripts import account, deploy, plan_review, state_bucket, user_pool
 from scripts.functions import Functions
 from scripts.plan_review.markdown import LIMIT
 from scripts.smoke_test import SmokeTest, SmokeTestError
-from tests.unit.scripts.conftest import FakeTerraform, sentence
+from tests.unit.scripts.conftest import PACKAGE, FakeTerraform, sentence
 
 FINGERPRINT = "v1-0123456789abcdef"
 PLAN = {"format_version": "1.2", "resource_changes": []}
@@ -76,11 +76,13 @@ def test_what_to_do_next_is_told_for_the_environment(changing: FakeTerraform) ->
     assert "ENV=" not in run("deploy").output
 
 
-def test_the_wrong_account_is_refused_before_anything_is_built_or_planned(
-    changing: FakeTerraform, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", ["plan", "review", "deploy"])
+def test_the_wrong_account_is_refused_before_anything_is_made_built_or_planned(
+    changing: FakeTerraform, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setattr(account, "check", MagicMock(side_effect=click.ClickException("Another account.")))
-    assert sentence(run("deploy")) == "Another account."
+    monkeypatch.setattr(state_bucket, "ensure", MagicMock(side_effect=AssertionError))
+    assert sentence(run(command)) == "Another account."
     assert changing.calls == []
 
 
@@ -97,14 +99,14 @@ def test_where_nothing_changes_nothing_is_asked_or_applied_but_it_is_tried(
 
 @pytest.mark.parametrize("changes", [0, 2], ids=["nothing to change", "applied"])
 def test_what_an_earlier_deploy_has_not_finished_is_finished_before_it_is_tried(
-    changing: FakeTerraform, smoke: MagicMock, finish: MagicMock, configuration: Path, changes: int
+    changing: FakeTerraform, smoke: MagicMock, finish: MagicMock, changes: int
 ) -> None:
     changing.answer("plan", code=changes)
     finish.return_value = ["api", "sweep"]
     smoke.side_effect = finish.assert_called_once
     result = run("deploy")
     assert "An interrupted deploy had not finished api, sweep: now they are." in result.output
-    finish.assert_called_once_with(configuration.parent / "build/lambda.zip")
+    finish.assert_called_once_with(PACKAGE)
     smoke.assert_called_once_with()
 
 
@@ -161,6 +163,68 @@ def test_another_plan_than_the_one_that_was_reviewed_is_refused(
         "Review it anew."
     )
     assert "apply" not in changing.commands
+
+
+@pytest.mark.parametrize("file", ["build/lambda.zip", "build/terraform/dev/plan.tfplan"])
+def test_what_another_command_has_made_while_it_asked_is_not_applied(
+    changing: FakeTerraform, monkeypatch: pytest.MonkeyPatch, configuration: Path, file: str
+) -> None:
+    def asked(*_: Any) -> None:
+        (configuration.parent / file).write_bytes(b"another")
+
+    monkeypatch.setattr(deploy, "confirm", asked)
+    assert sentence(run("deploy", "--env", "dev")).startswith(
+        "Another command in this folder has made a plan"
+    )
+    assert "apply" not in changing.commands
+
+
+def test_what_another_command_packs_during_the_apply_is_given_to_no_function(
+    changing: FakeTerraform, finish: MagicMock, configuration: Path
+) -> None:
+    changing.answer("apply", **{str(configuration.parent / "build/lambda.zip"): "what is being written"})
+    assert run("deploy").exit_code == 0
+    finish.assert_called_once_with(PACKAGE)
+
+
+def test_a_package_that_is_not_there_is_named(changing: FakeTerraform, configuration: Path) -> None:
+    (configuration.parent / "build/lambda.zip").unlink()
+    assert sentence(run("deploy")).endswith(
+        "build/lambda.zip (lambda_package_path) cannot be read: No such file or directory."
+    )
+
+
+def test_a_state_that_could_not_be_saved_is_kept_and_saved_by_the_next_deploy(
+    changing: FakeTerraform, configuration: Path
+) -> None:
+    changing.answer("apply", code=1, **{"errored.tfstate": "what was made"})
+    result = run("deploy", "--env", "dev", "--yes")
+    kept = configuration / "dev.errored.tfstate"
+    assert kept.read_text() == "what was made"
+    assert f"What was made is in {kept}, which the next deploy from here saves" in result.output
+
+    changing.answer("apply")
+    changing.answer("state", code=1, stderr="Error: expired")
+    assert "terraform state push failed" in run("deploy", "--env", "dev", "--yes").output
+    assert kept.exists()
+    assert run("deploy").exit_code == 0, "it is not of the other environment"
+    assert kept.exists()
+
+    changing.answer("state")
+    before = len(changing.calls)
+    assert run("deploy", "--env", "dev", "--yes").exit_code == 0
+    _, saved, planned, *_ = changing.calls[before:]
+    assert saved["arguments"] == ["state", "push", "-lock-timeout=5m", "-no-color", str(kept)]
+    assert planned["arguments"][0] == "plan"
+    assert not kept.exists()
+
+
+def test_a_state_of_nobody_knows_which_environment_is_not_taken_for_ones_own(
+    changing: FakeTerraform, configuration: Path
+) -> None:
+    (configuration / "errored.tfstate").touch()
+    assert "name it dev.errored.tfstate if 'dev' is" in sentence(run("deploy", "--env", "dev", "--yes"))
+    assert changing.commands == ["init"]
 
 
 def test_the_reviewed_plan_is_applied(changing: FakeTerraform) -> None:

@@ -1,7 +1,6 @@
 """What an apply that was interrupted has left undone, and that it is done."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -24,14 +23,6 @@ def service() -> Lambda:
 @pytest.fixture
 def functions(service: Lambda) -> Functions:
     return Functions.of(service, {"function_names": NAMES, "function_alias": ALIAS})
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    """The package that the apply was to give to all functions."""
-    path = tmp_path / "lambda.zip"
-    path.write_bytes(NEW)
-    return path
 
 
 def stopped_before_the_code_was_sent(service: Lambda) -> None:
@@ -57,44 +48,42 @@ def stopped_before_the_alias_was_moved(service: Lambda) -> None:
     ],
 )
 def test_what_an_interrupted_apply_has_left_is_seen_and_finished(
-    service: Lambda, functions: Functions, archive: Path, stopped: Callable[[Lambda], None]
+    service: Lambda, functions: Functions, stopped: Callable[[Lambda], None]
 ) -> None:
     service.release("dev-api", NEW, Timeout=7)
     stopped(service)
     assert functions.unfinished() == ["sweep"]
     assert functions.unfinished(digest(NEW)) == ["sweep"]
-    assert functions.finish(archive) == ["sweep"]
+    assert functions.finish(NEW) == ["sweep"]
     assert functions.unfinished(digest(NEW)) == []
     assert {live["Timeout"] for live in map(service.called, NAMES.values())} == {7}
     assert {function.live.package for function in functions.read()} == {digest(NEW)}
 
 
 def test_code_that_was_not_even_sent_is_missed_when_one_knows_which(
-    service: Lambda, functions: Functions, archive: Path
+    service: Lambda, functions: Functions
 ) -> None:
     service.release("dev-api", NEW)
     assert functions.unfinished() == []
     assert functions.unfinished(digest(NEW)) == ["sweep"]
-    assert functions.finish(archive) == ["sweep"]
+    assert functions.finish(NEW) == ["sweep"]
     assert functions.unfinished(digest(NEW)) == []
 
 
-def test_a_change_of_the_settings_alone_is_finished_too(
-    service: Lambda, functions: Functions, archive: Path
-) -> None:
+def test_a_change_of_the_settings_alone_is_finished_too(service: Lambda, functions: Functions) -> None:
     for name in NAMES.values():
         service.release(name, NEW, Environment={"Variables": {"A": "1"}})
     service.put("dev-api", NEW, Environment={"Variables": {"A": "2"}})
-    assert functions.finish(archive) == ["api"]
+    assert functions.finish(NEW) == ["api"]
     assert service.called("dev-api")["Environment"] == {"Variables": {"A": "2"}}
     assert "code of dev-api" not in service.calls
 
 
-def test_what_is_finished_is_left_alone(service: Lambda, functions: Functions, archive: Path) -> None:
+def test_what_is_finished_is_left_alone(service: Lambda, functions: Functions) -> None:
     for name in NAMES.values():
         service.release(name, NEW)
     before = service.copy()
-    assert functions.finish(archive) == []
+    assert functions.finish(NEW) == []
     assert service.calls == []
     assert service.functions == before.functions
 

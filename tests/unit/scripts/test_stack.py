@@ -125,6 +125,29 @@ def test_just_the_plan_that_was_shown_is_destroyed(terraform: FakeTerraform, loc
     assert "-destroy" in planned
 
 
+def test_another_plan_than_the_one_that_was_shown_destroys_nothing(
+    terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def asked(*_: Any) -> None:
+        (tmp_path / "build/terraform/dev/plan.tfplan").write_bytes(b"another")
+
+    terraform.answer("plan", code=2)
+    monkeypatch.setattr(stack, "confirm", asked)
+    assert sentence(run("destroy", "--env", "dev")).startswith("Another command in this folder has made")
+    assert "apply" not in terraform.commands
+
+
+@pytest.mark.parametrize(("terminal", "patience"), [(True, "0s"), (False, "5m")])
+def test_the_lock_of_another_run_is_waited_for_where_nobody_is_there_to_be_told(
+    terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, terminal: bool, patience: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", MagicMock(isatty=lambda: terminal))
+    one = stack.Stack(environment.remote("dev").activate())
+    one.plan()
+    one.apply()
+    assert all(f"-lock-timeout={patience}" in call["arguments"] for call in terraform.calls)
+
+
 def test_every_file_of_values_is_used_terraform_tfvars_first(
     terraform: FakeTerraform, configuration: Path
 ) -> None:
@@ -207,7 +230,7 @@ def test_the_package_is_built_as_the_environment_wants_it(
     built: dict[str, Any] = {}
 
     def build(target: Path, **options: Any) -> str:
-        target.parent.mkdir()
+        target.parent.mkdir(exist_ok=True)
         target.write_bytes(b"x" * 2048)
         built.update(options)
         return "digest"

@@ -146,7 +146,10 @@ def test_the_policy_names_the_bucket_in_its_own_partition(
 def test_who_only_looks_makes_and_changes_nothing(dev: Environment, s3: "S3Client") -> None:
     with pytest.raises(click.ClickException) as caught:
         state_bucket.find(dev)
-    assert caught.value.message == "Nothing is deployed in 'dev': make deploy ENV=dev."
+    assert caught.value.message == (
+        "Nothing is deployed in 'dev' in account 123456789012: use the credentials of another, "
+        "or make deploy ENV=dev."
+    )
     assert s3.list_buckets()["Buckets"] == []
     s3.create_bucket(Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     assert state_bucket.find(dev) == NAME

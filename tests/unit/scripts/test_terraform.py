@@ -107,7 +107,7 @@ def test_a_plan_says_whether_there_is_anything_to_change(
     fake_terraform.answer("plan", code=code)
     assert terraform.plan(out=Path("/some/plan"), var_files=[Path("/some/terraform.tfvars")]) is changes
     assert fake_terraform.call["arguments"] == [
-        *("plan", "-input=false", "-no-color", "-detailed-exitcode"),
+        *("plan", "-input=false", "-lock-timeout=5m", "-no-color", "-detailed-exitcode"),
         *("-out=/some/plan", "-var-file=/some/terraform.tfvars"),
     ]
 
@@ -119,7 +119,9 @@ def test_a_plan_may_be_one_to_destroy(terraform: Terraform, fake_terraform: Fake
 
 def test_a_saved_plan_is_applied_as_it_is(terraform: Terraform, fake_terraform: FakeTerraform) -> None:
     terraform.apply(Path("/some/plan"))
-    assert fake_terraform.call["arguments"] == ["apply", "-input=false", "-no-color", "/some/plan"]
+    assert fake_terraform.call["arguments"] == [
+        *("apply", "-input=false", "-lock-timeout=5m", "-no-color", "/some/plan")
+    ]
 
 
 def test_destroy_asks_nobody_and_does_without_the_flag_that_terraform_dropped(
