@@ -67,6 +67,13 @@ class Run:
         return found
 
     @property
+    def inputs(self) -> Json | None:
+        """What somebody gave who runs the workflow by hand; None if nobody does."""
+        if self._told("GITHUB_EVENT_NAME") != "workflow_dispatch":
+            return None
+        return self.event.get("inputs") or {}
+
+    @property
     def pull_request(self) -> Json:
         """The pull request that this run is for."""
         found = self.event.get("pull_request")

@@ -98,6 +98,21 @@ def put(github: GitHub, number: int, environment: str, body: str) -> None:
         github.delete_comment(one)
 
 
+def given(inputs: Json, environment: str) -> Mark:
+    """What somebody has looked at who runs the deploy by hand.
+
+    Raises:
+        click.ClickException: they name no plan of this environment.
+    """
+    fingerprint = str(inputs.get("fingerprint") or "").strip()
+    if inputs.get("environment") != environment or not _FINGERPRINT.fullmatch(fingerprint):
+        raise click.ClickException(
+            f"Give {environment} and the fingerprint of its plan, as make plan-review ENV={environment} "
+            f"tells it, and not {fingerprint!r}."
+        )
+    return Mark(environment, fingerprint, tuple(str(inputs.get("allow") or "").split()))
+
+
 def reviewed(github: GitHub, sha: str, environment: str) -> Mark:
     """What was reviewed of the plan that a commit is to bring to an environment.
 

@@ -18,6 +18,8 @@ from scripts.local_aws import process
 
 TOLD_APART = ("AWS_", "TF_", "MAKE", "MFLAGS", "ENV", "YES", "LOCAL_AWS_", "PYTEST_")
 
+Json = dict[str, Any]
+
 PACKAGE = b"a package"
 
 FAKE_TERRAFORM = f"""#!{sys.executable} -IS
@@ -54,9 +56,9 @@ class FakeTerraform:
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def answer(
-        self, command: str, *, code: int = 0, stdout: str = "", stderr: str = "", **files: str
+        self, command: str, *, code: int = 0, stdout: str = "", stderr: str = "", files: Json | None = None
     ) -> None:
-        self.answers[command] = {"code": code, "stdout": stdout, "stderr": stderr, "files": files}
+        self.answers[command] = {"code": code, "stdout": stdout, "stderr": stderr, "files": files or {}}
         (self.bin / "answers").write_text(json.dumps(self.answers))
 
     def forget(self) -> None:

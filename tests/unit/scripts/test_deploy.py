@@ -182,7 +182,8 @@ def test_what_another_command_has_made_while_it_asked_is_not_applied(
 def test_what_another_command_packs_during_the_apply_is_given_to_no_function(
     changing: FakeTerraform, finish: MagicMock, configuration: Path
 ) -> None:
-    changing.answer("apply", **{str(configuration.parent / "build/lambda.zip"): "what is being written"})
+    package = configuration.parent / "build/lambda.zip"
+    changing.answer("apply", files={str(package): "what is being written"})
     assert run("deploy").exit_code == 0
     finish.assert_called_once_with(PACKAGE)
 
@@ -197,7 +198,7 @@ def test_a_package_that_is_not_there_is_named(changing: FakeTerraform, configura
 def test_a_state_that_could_not_be_saved_is_kept_and_saved_by_the_next_deploy(
     changing: FakeTerraform, configuration: Path
 ) -> None:
-    changing.answer("apply", code=1, **{"errored.tfstate": "what was made"})
+    changing.answer("apply", code=1, files={"errored.tfstate": "what was made"})
     result = run("deploy", "--env", "dev", "--yes")
     kept = configuration / "dev.errored.tfstate"
     assert kept.read_text() == "what was made"

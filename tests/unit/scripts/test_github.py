@@ -124,6 +124,7 @@ def run(tmp_path: Path) -> Run:
     return Run(
         {
             "GITHUB_API_URL": API,
+            "GITHUB_EVENT_NAME": "push",
             "GITHUB_EVENT_PATH": str(event),
             "GITHUB_GRAPHQL_URL": GRAPHQL,
             "GITHUB_OUTPUT": str(tmp_path / "output"),
@@ -486,6 +487,43 @@ def test_what_was_reviewed_is_an_output(
     done = command("reviewed", ENV="prod")
     assert done.exit_code == 0, done.output
     assert output_of(run) == f"fingerprint={FINGERPRINT}\nrules=some-rule\n"
+
+
+def by_hand(run: Run, **inputs: str) -> None:
+    assert isinstance(run.variables, dict)
+    run.variables["GITHUB_EVENT_NAME"] = "workflow_dispatch"
+    Path(run.variables["GITHUB_EVENT_PATH"]).write_text(json.dumps({"inputs": inputs}))
+
+
+def test_who_deploys_by_hand_names_the_plan_that_they_have_looked_at(
+    command: Callable[..., Result], github: FakeGitHub, run: Run
+) -> None:
+    by_hand(run, environment="prod", fingerprint=f" {FINGERPRINT}", allow="a-rule b-rule=x.y")
+    done = command("reviewed", ENV="prod")
+    assert done.exit_code == 0, done.output
+    assert output_of(run) == f"fingerprint={FINGERPRINT}\nrules=a-rule b-rule=x.y\n"
+    assert github.calls == []
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {},
+        {"environment": "prod"},
+        {"environment": "prod", "fingerprint": ""},
+        {"environment": "prod", "fingerprint": "any"},
+        {"environment": "dev", "fingerprint": FINGERPRINT},
+    ],
+    ids=["nothing", "no plan", "an empty one", "none that there can be", "another environment"],
+)
+def test_who_deploys_by_hand_and_names_no_plan_deploys_nothing(
+    command: Callable[..., Result], after_merge: FakeGitHub, run: Run, inputs: dict[str, str]
+) -> None:
+    by_hand(run, **inputs)
+    done = command("reviewed", ENV="prod")
+    assert done.exit_code == 1
+    assert "Give prod and the fingerprint of its plan" in done.output
+    assert not Path(run.variables["GITHUB_OUTPUT"]).exists()
 
 
 def test_what_the_labels_allow_is_an_output(command: Callable[..., Result], run: Run) -> None:

@@ -16,15 +16,23 @@ Json = dict[str, Any]
 
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 WORKFLOWS: dict[str, Json] = {file.stem: yaml.safe_load(file.read_text()) for file in FILES}
-JOBS = [(name, key) for name, workflow in WORKFLOWS.items() for key in workflow["jobs"]]
+# the steps of the others are those of the workflow that they call
+CALLING = [("deploy", "dev"), ("deploy", "prod")]
+JOBS = [
+    job
+    for name, workflow in WORKFLOWS.items()
+    for job in ((name, key) for key in workflow["jobs"])
+    if job not in CALLING
+]
 # what a workflow hands to the shell beside a target; the file's name is in a variable
 KEPT = re.compile(r' \| tee "\$FINDINGS"$')
 MAY: dict[tuple[str, str], dict[str, str]] = {
     ("checks", "check"): {"contents": "read"},
-    ("deploy", "deploy"): {"contents": "read", "id-token": "write", "pull-requests": "read"},
+    ("deploy-environment", "deploy"): {"contents": "read", "id-token": "write", "pull-requests": "read"},
     ("drift", "look"): {"contents": "read", "id-token": "write", "issues": "write"},
     ("plan", "plan"): {"contents": "read", "id-token": "write", "pull-requests": "write"},
 }
+DEPLOY = ("deploy-environment", "deploy")
 WITH_ROLE = [job for job, permissions in MAY.items() if "id-token" in permissions]
 
 each_job = pytest.mark.parametrize("job", JOBS, ids="/".join)
@@ -67,14 +75,14 @@ def test_the_workflows_lint_test_plan_review_deploy_and_look() -> None:
 
 @each_file
 def test_actions_are_pinned_by_commit_with_their_version_beside_it(file: Path) -> None:
-    used = re.findall(r"uses: (.*)", file.read_text())
-    assert used
+    used = re.findall(r"uses: (?!\$/)(.*)", file.read_text())
+    assert used or file.stem == "deploy"
     for action in used:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
 
 
 def test_an_action_is_the_same_one_everywhere() -> None:
-    used = {action for file in FILES for action in re.findall(r"uses: (.*)", file.read_text())}
+    used = {action for file in FILES for action in re.findall(r"uses: (?!\$/)(.*)", file.read_text())}
     assert len(used) == len({action.split("@")[0] for action in used})
 
 
@@ -87,7 +95,7 @@ def test_no_secret_is_used_and_nothing_is_pasted_into_a_shell(file: Path) -> Non
 
 @each_job
 def test_a_job_may_do_what_it_needs_and_nothing_else(job: tuple[str, str]) -> None:
-    assert WORKFLOWS[job[0]]["permissions"] == {}
+    assert all(workflow["permissions"] == {} for workflow in WORKFLOWS.values())
     assert of(job)["permissions"] == MAY[job]
 
 
@@ -100,20 +108,20 @@ def test_a_job_ends_and_leaves_no_token_behind(job: tuple[str, str]) -> None:
 
 @each_with_role
 def test_a_job_of_aws_is_there_for_each_environment(job: tuple[str, str]) -> None:
-    environments = of(job)["strategy"]["matrix"]["environment"]
-    found = environments if isinstance(environments, list) else re.findall(r'"(\w+)"', environments)
+    if job == DEPLOY:
+        found = [of(caller)["with"]["environment"] for caller in CALLING]
+    else:
+        found = of(job)["strategy"]["matrix"]["environment"]
     assert sorted(found) == [name for name in names() if name != LOCAL]
-    assert of(job)["env"]["ENV"] == "${{ matrix.environment }}"
+    assert of(job)["env"]["ENV"] in ("${{ matrix.environment }}", "${{ inputs.environment }}")
 
 
 @each_with_role
 def test_a_job_takes_on_the_role_that_trusts_its_subject(job: tuple[str, str]) -> None:
     """A job in a GitHub environment has that as its subject; all others have their pull request or branch."""
-    deploys = of(job).get("environment") == "${{ matrix.environment }}"
-    assert deploys == (job == ("deploy", "deploy"))
-    assert deploys or "environment" not in of(job)
+    assert of(job).get("environment") == ("${{ inputs.environment }}" if job == DEPLOY else None)
     (role,) = [step for step in of(job)["steps"] if step.get("run") == "make github DO=role"]
-    assert role["env"] == {"ROLE": {"deploy": "deploy", "drift": "look", "plan": "plan"}[job[0]]}
+    assert role["env"] == {"ROLE": {"deploy-environment": "deploy", "drift": "look", "plan": "plan"}[job[0]]}
     (credentials,) = [step for step in of(job)["steps"] if "role-to-assume" in step.get("with", {})]
     assert credentials["with"] == {
         "role-to-assume": "${{ steps.role.outputs.arn }}",
@@ -121,12 +129,17 @@ def test_a_job_takes_on_the_role_that_trusts_its_subject(job: tuple[str, str]) -
     }
 
 
+def test_no_job_is_without_a_test() -> None:
+    assert {*MAY, *CALLING} == {
+        (name, key) for name, workflow in WORKFLOWS.items() for key in workflow["jobs"]
+    }
+
+
 def test_no_two_deploys_run_at_once_and_none_is_interrupted() -> None:
-    assert of(("deploy", "deploy"))["concurrency"] == {
-        "group": "deploy-${{ matrix.environment }}",
+    assert of(DEPLOY)["concurrency"] == {
+        "group": "deploy-${{ inputs.environment }}",
         "cancel-in-progress": False,
     }
-    assert of(("deploy", "deploy"))["strategy"]["max-parallel"] == 1
     assert WORKFLOWS["plan"]["concurrency"]["cancel-in-progress"] is False, "it may hold the state's lock"
 
 
@@ -134,9 +147,27 @@ def test_what_is_deployed_is_what_is_merged_or_what_somebody_names() -> None:
     assert triggers("deploy").keys() == {"push", "workflow_dispatch"}
     assert triggers("deploy")["push"]["branches"] == ["main"]
     assert triggers("deploy")["workflow_dispatch"]["inputs"]["fingerprint"]["required"] is True
-    *_, deploy = of(("deploy", "deploy"))["steps"]
+    (reviewed,) = [step for step in of(DEPLOY)["steps"] if step.get("id") == "reviewed"]
+    assert "if" not in reviewed, "without its word nothing is deployed"
+    *_, deploy = of(DEPLOY)["steps"]
     assert deploy["run"] == "make deploy"
-    assert deploy["env"]["FINGERPRINT"] == ("${{ inputs.fingerprint || steps.reviewed.outputs.fingerprint }}")
+    assert deploy["env"]["FINGERPRINT"] == "${{ steps.reviewed.outputs.fingerprint }}"
+
+
+@pytest.mark.parametrize("caller", CALLING, ids="/".join)
+def test_each_environment_is_deployed_in_the_same_way(caller: tuple[str, str]) -> None:
+    job = of(caller)
+    assert job["uses"] == "$/.github/workflows/deploy-environment.yml"
+    assert job["permissions"] == MAY[DEPLOY]
+    assert job["with"] == {"environment": caller[1]}
+    assert triggers("deploy-environment").keys() == {"workflow_call"}
+
+
+def test_prod_waits_until_dev_is_deployed() -> None:
+    """A job that gave way to a later deploy is cancelled and has not failed, which stops no matrix."""
+    prod = of(("deploy", "prod"))
+    assert prod["needs"] == "dev"
+    assert "!inputs.environment && needs.dev.result == 'success'" in prod["if"]
 
 
 def test_a_pull_request_of_a_fork_is_checked_and_gets_no_credentials() -> None:
