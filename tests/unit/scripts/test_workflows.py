@@ -139,6 +139,7 @@ def test_no_two_deploys_run_at_once_and_none_is_interrupted() -> None:
     assert of(DEPLOY)["concurrency"] == {
         "group": "deploy-${{ inputs.environment }}",
         "cancel-in-progress": False,
+        "queue": "max",
     }
     assert WORKFLOWS["plan"]["concurrency"]["cancel-in-progress"] is False, "it may hold the state's lock"
 
@@ -164,7 +165,7 @@ def test_each_environment_is_deployed_in_the_same_way(caller: tuple[str, str]) -
 
 
 def test_prod_waits_until_dev_is_deployed() -> None:
-    """A job that gave way to a later deploy is cancelled and has not failed, which stops no matrix."""
+    """A job of a matrix that is cancelled before it began has not failed, and stops no other."""
     prod = of(("deploy", "prod"))
     assert prod["needs"] == "dev"
     assert "!inputs.environment && needs.dev.result == 'success'" in prod["if"]
