@@ -310,6 +310,12 @@ def test_a_review_without_a_proper_fingerprint_lets_nothing_be_done(
         review.reviewed(after_merge.api(), SHA, "prod")
 
 
+def test_a_review_that_lets_pass_what_is_no_rule_lets_nothing_be_done(after_merge: FakeGitHub) -> None:
+    after_merge.comments[7][2]["body"] = f"{Mark('prod', FINGERPRINT, ('some-rule', '--yes'))}\nreview"
+    with pytest.raises(click.ClickException, match=r"lets something pass that is no rule"):
+        review.reviewed(after_merge.api(), SHA, "prod")
+
+
 def test_a_plan_that_the_guard_has_stopped_has_no_fingerprint_to_apply(run: Run, tmp_path: Path) -> None:
     body = body_of(run, tmp_path, stopped=True)
     assert Mark("prod").of({"body": body}) == Mark("prod")

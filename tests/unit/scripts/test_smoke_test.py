@@ -168,7 +168,7 @@ def test_a_pool_that_lets_nobody_sign_up_is_told(deployed: Deployed, smoke: Smok
     assert failure(smoke).startswith("Cognito would not sign the user up: ResourceNotFoundException")
 
 
-@pytest.mark.parametrize("key", ["Email", "NotificationPreference"])
+@pytest.mark.parametrize("key", ["Email", "NotificationPreference", "Sub"])
 def test_a_record_that_is_wrong_is_told_without_what_it_holds(
     deployed: Deployed, smoke: SmokeTest, key: str
 ) -> None:
@@ -224,6 +224,7 @@ def test_a_delivery_is_waited_for(deployed: Deployed, smoke: SmokeTest) -> None:
     look = deployed.dynamodb.get_item
 
     def and_deliver(**arguments: Any) -> Any:
+        assert arguments["ConsistentRead"], "what was just written would be missed"
         found = look(**arguments)
         if arguments["TableName"] == "notifications":
             looks.append(found["Item"]["State"]["S"])
