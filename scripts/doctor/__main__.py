@@ -74,8 +74,9 @@ def main(
     1 when nothing could be looked at; 2 when the command line is wrong. make itself exits 2 for all but 0.
     """
     if policy:
-        prefix = remote(check_name(name)).setting("name_prefix")
-        click.echo(json.dumps(access.policy(prefix), indent=2))
+        looked_at = remote(check_name(name))
+        wanted = access.policy(looked_at.setting("name_prefix"), looked_at.settings.get("kms_key_arn"))
+        click.echo(json.dumps(wanted, indent=2))
         return
     environment = environment_named(name, start=False)
     intention = _saved(saved) if saved else known(environment)

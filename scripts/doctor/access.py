@@ -78,10 +78,13 @@ def refuse_all_others(client: Any, service: str) -> None:
     client.meta.events.register("before-parameter-build.*.*", check)
 
 
-def policy(name_prefix: str) -> dict[str, Any]:
+def policy(name_prefix: str, key_arn: str | None = None) -> dict[str, Any]:
     """The IAM policy of the identity that runs doctor, for a stack with this prefix.
 
     Terraform reads the state with the same identity; what that takes is in it.
+
+    key_arn: the customer-managed key of the tables, if they have one: DynamoDB decrypts for those alone who
+    may use it ("DynamoDB encryption at rest: usage notes").
     """
     actions = {action(service, name) for service, names in OPERATIONS.items() for name in names}
     resources = {
@@ -103,4 +106,11 @@ def policy(name_prefix: str) -> dict[str, Any]:
         for service, on in resources.items()
     ]
     wide = {"Sid": "Look", "Effect": "Allow", "Action": sorted(actions - _NARROW), "Resource": "*"}
-    return {"Version": "2012-10-17", "Statement": [wide, *narrow]}
+    by_key = {
+        "Sid": "ReadWithKey",
+        "Effect": "Allow",
+        "Action": "kms:Decrypt",
+        "Resource": key_arn,
+        "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com*"}},
+    }
+    return {"Version": "2012-10-17", "Statement": [wide, *narrow, *([by_key] if key_arn else [])]}

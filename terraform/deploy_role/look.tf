@@ -36,6 +36,13 @@ locals {
       resources = [local.tables]
     },
     {
+      sid        = "LookAtRowsWithCustomerKey"
+      actions    = ["kms:Decrypt"]
+      resources  = local.customer_keys
+      unseen     = "DynamoDB decrypts for those alone who may use the table's key. Emulators ask nobody."
+      conditions = { StringEquals = { "kms:ViaService" = ["dynamodb.${var.aws_region}.amazonaws.com"] } }
+    },
+    {
       sid        = "LookAtUser"
       actions    = ["cognito-idp:AdminGetUser"]
       resources  = [local.pools]

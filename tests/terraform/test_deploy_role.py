@@ -34,7 +34,7 @@ GIVEN = (
     "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_existing",
     "arn:aws:ses:eu-west-1:000000000000:configuration-set/the-teams-own",
 )
-READS = re.compile(r".+:(AdminGet|Describe|Filter|Get|GET|List|Query|Simulate)\w*")
+READS = re.compile(r".+:(AdminGet|Decrypt|Describe|Filter|Get|GET|List|Query|Simulate)\w*")
 CASES = ("as_it_is", "everything")
 
 recorded: Record = json.loads(RECORD.read_text())

@@ -68,6 +68,13 @@ def test_the_policy_allows_just_that_and_people_only_in_this_system() -> None:
     assert len(json.dumps(access.policy(PREFIX), separators=(",", ":"))) < 2048, "an inline policy of a user"
 
 
+def test_rows_under_a_key_of_the_customers_take_that_key_by_way_of_dynamodb_alone() -> None:
+    *usual, with_key = access.policy(PREFIX, "arn:aws:kms:eu-west-1:1:key/2")["Statement"]
+    assert usual == access.policy(PREFIX)["Statement"]
+    assert (with_key["Action"], with_key["Resource"]) == ("kms:Decrypt", "arn:aws:kms:eu-west-1:1:key/2")
+    assert with_key["Condition"] == {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com*"}}
+
+
 # ---------------------------------------------------------------- what cannot be looked at
 
 
