@@ -36,7 +36,8 @@ def published(clinic: Clinic) -> Clinic:
 
 
 @pytest.mark.parametrize(
-    ("confirmed", "pending", "status"), [(3, 2, None), (100, 60, WARNING), (100, 100, BROKEN)]
+    ("confirmed", "pending", "status"),
+    [(3, 2, None), (100, 60, WARNING), (100, 100, BROKEN), (200, 1, WARNING)],
 )
 def test_filter_policies_are_counted_also_of_those_who_have_not_opted_in(
     published: Clinic, confirmed: int, pending: int, status: Status | None
@@ -45,6 +46,7 @@ def test_filter_policies_are_counted_also_of_those_who_have_not_opted_in(
     (counted,) = (finding for finding in found if finding.check == "topic.filter_policies")
     assert f"{confirmed + pending} of 200 used, {pending} of them" in counted.seen
     assert counted.status is (status or OK)
+    assert ("AWS has given more" in counted.seen) == (confirmed + pending > 200)
 
 
 @pytest.mark.parametrize("own", ["", '{"category": ["x"]}'])
@@ -52,6 +54,46 @@ def test_a_subscription_that_gets_everything_is_named(published: Clinic, own: st
     attributes = {"FilterPolicy": own} if own else {}
     found = published.answering(sns__GetSubscriptionAttributes={"Attributes": attributes}).look(topic)
     assert [f.about for f in found if f.status is BROKEN] == [f"{TOPIC}:{n}" for n in range(3)]
+
+
+def test_of_very_many_that_get_everything_the_first_are_named_and_the_others_counted(
+    published: Clinic,
+) -> None:
+    found = published.answering(
+        sns__ListSubscriptionsByTopic=subscriptions(150, 0), sns__GetSubscriptionAttributes={"Attributes": {}}
+    ).look(topic)
+    named = [f.about for f in found if f.check == "topic.subscriptions"]
+    assert (len(named), named[-1]) == (11, "140 more subscriptions")
+
+
+def test_one_that_was_ended_is_listed_for_days_and_is_none(published: Clinic) -> None:
+    """Asked about as an ARN it is an error."""
+    listed = {"Subscriptions": [*subscriptions(1, 1)["Subscriptions"], {"SubscriptionArn": "Deleted"}]}
+    looked = published.answering(sns__ListSubscriptionsByTopic=listed)
+    assert "2 of 200 used, 1 of them" in looked.seen(topic)["topic.filter_policies"]
+    assert {given["SubscriptionArn"] for given in looked.aws.given("sns.GetSubscriptionAttributes")} == {
+        f"{TOPIC}:0"
+    }
+
+
+def test_what_may_not_be_seen_of_many_subscriptions_is_one_line(published: Clinic) -> None:
+    found = published.answering(
+        sns__ListSubscriptionsByTopic=subscriptions(150, 0),
+        sns__GetSubscriptionAttributes="AuthorizationError",
+    ).look(topic)
+    (denied,) = (f for f in found if f.check == "topic.subscriptions")
+    assert (denied.status, denied.about) == (WARNING, "150 subscriptions")
+    assert "GetSubscriptionAttributes is not allowed" in denied.seen
+
+
+def test_subscriptions_beyond_what_is_looked_at_are_told(
+    published: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.doctor.checks.topic.MOST", 2)
+    looked = published.answering(sns__ListSubscriptionsByTopic=subscriptions(5, 0))
+    (beyond,) = (f for f in looked.look(topic) if f.check == "topic.subscriptions")
+    assert (beyond.status, beyond.about) == (WARNING, "3 more subscriptions")
+    assert len(looked.aws.given("sns.GetSubscriptionAttributes")) == 2
 
 
 def test_a_subscription_that_ends_meanwhile_is_no_matter(published: Clinic) -> None:
