@@ -1,6 +1,7 @@
 """What a check has found."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 
@@ -60,3 +61,8 @@ def listed(names: list[str], most: int = 5) -> str:
 def counted(number: int, one: str, many: str = "") -> str:
     """A number with its noun: "1 row", "2 rows"."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def at(moment: datetime) -> str:
+    """A moment in UTC; what botocore reads is often in the zone of this machine."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -53,8 +53,10 @@ def invocations(context: Context) -> Iterable[Finding]:
         "invocations.logs", {name: name for name in functions.values()}, lambda name: _logged(context, name)
     )
     yield from found
-    if not found:
-        yield ok("invocations.logs", counted(len(functions), "function"), "no error in their logs")
+    if well := len(functions) - len({finding.about for finding in found}):
+        yield ok(
+            "invocations.logs", f"{well} of {counted(len(functions), 'function')}", "no error in their logs"
+        )
 
 
 def _metric(function: str, name: str) -> Metric:
@@ -141,7 +143,8 @@ def _silent(context: Context, name: str) -> Iterable[Finding]:
 
 def _logged(context: Context, name: str) -> Iterable[Finding]:
     seen: Counter[str] = Counter()
-    last = 0
+    last, whole = 0, True
+    look = f"aws logs tail /aws/lambda/{name} --since {int(context.since.total_seconds() // 60)}m"
     pages = (
         context.client("logs")
         .get_paginator("filter_log_events")
@@ -157,7 +160,8 @@ def _logged(context: Context, name: str) -> Iterable[Finding]:
                 if kind := kind_of(event["message"]):
                     seen[kind] += 1
                     last = max(last, event["timestamp"])
-            if number >= PAGES:
+            if number >= PAGES and page.get("nextToken"):
+                whole = False
                 break
     except ClientError as error:
         if code_of(error) != "ResourceNotFoundException":
@@ -170,9 +174,11 @@ def _logged(context: Context, name: str) -> Iterable[Finding]:
         yield warning(
             "invocations.logs",
             name,
-            f"{kinds}; the last at {at:%H:%M:%S} UTC",
-            f"aws logs tail /aws/lambda/{name} --since {int(context.since.total_seconds() // 60)}m",
+            f"{kinds}; the last at {at:%H:%M:%S} UTC" + ("" if whole else "; there is more than was read"),
+            look,
         )
+    elif not whole:
+        yield ok("invocations.logs", name, f"no error in {PAGES} pages of its log, and there is more of it")
 
 
 def kind_of(line: str) -> str:

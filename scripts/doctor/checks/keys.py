@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from botocore.exceptions import ClientError
 
 from scripts.doctor.context import Context, code_of
-from scripts.doctor.findings import Finding, broken, ok
+from scripts.doctor.findings import Finding, at, broken, ok
 
 _USE = {
     "signing": "links to unsubscribe can be neither made nor followed",
@@ -41,7 +41,7 @@ def _key(context: Context, arn: str, use: str) -> Iterable[Finding]:
         yield broken(
             "keys.state",
             about,
-            f"it is deleted for good on {found['DeletionDate']:%Y-%m-%d}, and off until then: {_USE[use]}",
+            f"it is deleted for good on {at(found['DeletionDate'])}, and off until then: {_USE[use]}",
             f"aws kms cancel-key-deletion --key-id {key} && {enable}",
         )
     else:

@@ -17,10 +17,10 @@ from notifications.preferences import InvalidPreferencesError
 from notifications.registration import WELCOME_IS_GOOD_FOR
 from notifications.users import User
 from scripts.doctor.context import Context, code_of
-from scripts.doctor.findings import Finding, broken, ok, warning
+from scripts.doctor.findings import Finding, at, broken, ok, warning
 
-# "Amazon SNS email subscriptions": one that is not confirmed is deleted
-LAPSES_AFTER = timedelta(days=3)
+# "Amazon SNS now supports faster automatic deletion of unconfirmed subscriptions" (What's New, May 2023)
+LAPSES_AFTER = timedelta(hours=48)
 VERIFY = "They verify it with a code (GetUserAttributeVerificationCode); then set the record's EmailVerified."
 RESUME = "They resume e-mail by PUT /preferences, and are asked to opt in again."
 # a row that is due for longer was passed over
@@ -97,7 +97,7 @@ def _account(about: str, account: Mapping[str, Any]) -> tuple[Finding, bool]:
         return warning(
             "person.account",
             about,
-            f"signed up on {made:%Y-%m-%d %H:%M} UTC, and has not given back the code",
+            f"signed up on {at(made)}, and has not given back the code",
             "The application sends a new one (ResendConfirmationCode); `pool` says whether it can arrive.",
         ), False
     if not account["Enabled"]:
@@ -263,8 +263,8 @@ def _waits(context: Context, about: str, state: State, reason: str, row: Notific
     return warning(
         "person.welcome",
         about,
-        f"WAITING_OPT_IN ({reason}): asked to opt in since {row.created_at:%Y-%m-%d %H:%M} UTC; "
-        f"that lapses about {lapses:%Y-%m-%d %H:%M}",
+        f"WAITING_OPT_IN ({reason}): asked to opt in since {at(row.created_at)}; "
+        f"that lapses about {at(lapses)}",
         "They follow the link in the mail of Amazon SNS; it may be among the spam.",
     )
 
@@ -352,7 +352,7 @@ def _suppressed(context: Context, about: str, user: User) -> Iterable[Finding]:
     yield warning(
         "person.address",
         about,
-        f"on SES's suppression list since {entry['LastUpdateTime']:%Y-%m-%d} ({entry['Reason']}): "
+        f"on SES's suppression list since {at(entry['LastUpdateTime'])} ({entry['Reason']}): "
         "SES takes mail to it and delivers none",
         "Once it takes mail again: aws sesv2 delete-suppressed-destination --email-address <their address>",
     )

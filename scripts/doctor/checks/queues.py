@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from botocore.exceptions import ClientError
@@ -12,6 +13,9 @@ from scripts.doctor.metrics import Metric, read
 
 # a request that waits for longer is not being taken
 LATE = timedelta(minutes=5)
+# how old the oldest is by now: a queue that was idle has metrics again after so long at most ("Available
+# CloudWatch metrics for Amazon SQS")
+LATELY = timedelta(minutes=15)
 _GONE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
@@ -68,7 +72,7 @@ def _requests(context: Context, name: str, attributes: Mapping[str, str], depth:
             f"{context.make('deploy')}.",
         )
     metric = Metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": name}, "Maximum")
-    age = timedelta(seconds=read(context, [metric])[metric])
+    age = timedelta(seconds=read(replace(context, since=LATELY), [metric])[metric])
     if depth and age >= LATE:
         yield broken(
             "queues.requests",

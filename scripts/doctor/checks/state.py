@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from scripts import state_bucket
 from scripts.doctor.context import Context, code_of
-from scripts.doctor.findings import Finding, broken, counted, ok, warning
+from scripts.doctor.findings import Finding, at, broken, counted, ok, warning
 from scripts.environment import load_hcl
 
 
@@ -56,10 +56,9 @@ def _lock(context: Context) -> Iterable[Finding]:
         yield ok("state.lock", "the state's lock", "nobody holds it")
         return
     lock = json.loads(held)
-    since = datetime.fromisoformat(lock["Created"])
     yield warning(
         "state.lock",
         "the state's lock",
-        f"held since {since:%Y-%m-%d %H:%M} UTC, for {lock['Operation']}",
+        f"held since {at(datetime.fromisoformat(lock['Created']))}, for {lock['Operation']}",
         f"If nobody deploys at this moment: {context.make('unlock')} LOCK={lock['ID']}",
     )

@@ -1,9 +1,11 @@
 """An AWS that answers what a test says, in the shapes of the services' own models, and denies all else."""
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,6 +39,13 @@ def function_arn(name: str) -> str:
     return arn("lambda", f"function:{PREFIX}-{name}")
 
 
+@cache
+def of(service: str) -> Any:
+    """A client of a service, to be copied: to make one takes longer than most tests."""
+    make: Any = SESSION.client
+    return make(service)
+
+
 @dataclass
 class Aws:
     """Answers by "service.Operation"; calls: what was asked."""
@@ -44,9 +53,13 @@ class Aws:
     answers: dict[str, Answer] = field(default_factory=dict)
     calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
-    def client(self, service: str, **options: Any) -> Any:
-        make: Any = SESSION.client
-        client = make(service, **options)
+    def client(self, service: str, **_options: Any) -> Any:
+        original = of(service)
+        client = object.__new__(type(original))
+        # nothing is shared that a test or the doctor changes
+        meta = copy.copy(original.meta)
+        meta.events = copy.copy(original.meta.events)
+        vars(client).update(vars(original), meta=meta)
 
         def remember(params: Mapping[str, Any], context: dict[str, Any], **_more: Any) -> None:
             context["given"] = params

@@ -3,8 +3,9 @@
 import io
 import itertools
 import json
+import shlex
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -233,6 +234,16 @@ def test_letters_are_told_by_what_they_are(clinic: Clinic) -> None:
     assert "1 batch of the stream" in failed["queues.letters"][1]
 
 
+def test_requests_that_waited_hours_ago_are_past(clinic: Clinic) -> None:
+    looked = clinic.answering(
+        sqs__GetQueueAttributes=queue({"ApproximateNumberOfMessages": "1"}),
+        cloudwatch__GetMetricData=metrics(),
+    )
+    looked.look(queues, since=timedelta(hours=24))
+    (given,) = looked.aws.given("cloudwatch.GetMetricData")
+    assert given["EndTime"] - given["StartTime"] == timedelta(minutes=15)
+
+
 @pytest.mark.parametrize(("depth", "words"), [("0", "nothing waits"), ("3", "3 requests waiting")])
 def test_requests_that_wait_for_a_moment_are_well(clinic: Clinic, depth: str, words: str) -> None:
     answer = queue({"ApproximateNumberOfMessages": depth})
@@ -276,7 +287,8 @@ OF_OURS = {"Metric": {"Namespace": "people"}, "Period": 60, "Stat": "Sum"}
 
 
 def raised(**more: Any) -> dict[str, Any]:
-    since = datetime(2026, 6, 1, 11, 0)  # noqa: DTZ001 - botocore's answers have no zone here
+    # botocore's answers are in the zone of the machine
+    since = datetime(2026, 6, 1, 13, 0, tzinfo=timezone(timedelta(hours=2)))
     return {
         "AlarmName": "people-errors",
         "StateValue": "ALARM",
@@ -295,6 +307,20 @@ def test_alarms_that_are_raised_or_tell_nobody(clinic: Clinic) -> None:
         ("alarms.raised", BROKEN, "people-all"),
         ("alarms.actions", WARNING, "people-quiet"),
     }
+    assert "in ALARM since 2026-06-01 11:00 UTC" in {f.seen for f in found}
+
+
+def test_an_alarm_that_is_part_of_another_tells_by_that_one(clinic: Clinic) -> None:
+    part = raised(AlarmName="part", Namespace="people", StateValue="OK", AlarmActions=[])
+    whole = raised(AlarmName="whole", StateValue="OK", AlarmRule='ALARM("part") OR ALARM(another)')
+    looked = clinic.answering(cloudwatch__DescribeAlarms={"MetricAlarms": [part], "CompositeAlarms": [whole]})
+    assert [(f.check, f.status, f.about) for f in looked.look(alarms)] == [("alarms.raised", OK, "2 alarms")]
+
+
+def test_an_alarms_name_is_one_word_of_the_next_step(clinic: Clinic) -> None:
+    named = raised(AlarmName="people's; rm -rf .")
+    (found,) = clinic.answering(cloudwatch__DescribeAlarms={"MetricAlarms": [named]}).look(alarms)
+    assert shlex.split(found.next_step)[-1] == named["AlarmName"]
 
 
 @pytest.mark.parametrize(
@@ -316,6 +342,19 @@ def test_alarms_that_are_raised_or_tell_nobody(clinic: Clinic) -> None:
         ),
         (raised(AlarmName="x", Namespace="AWS/Lambda"), False),
         (raised(AlarmName="x", Dimensions=[{"Name": "FunctionName", "Value": "peoples-api"}]), False),
+        (raised(AlarmName="x", Dimensions=[{"Name": "Resource", "Value": "people-api:live"}]), True),
+        (raised(AlarmName="people-bounces", Namespace="AWS/SES"), True),
+        (raised(AlarmName="peoples-errors"), False),
+        # another environment in the same account, whose prefix begins like this one's
+        (
+            raised(
+                AlarmName="people-dev-errors",
+                Namespace="AWS/Lambda",
+                Dimensions=[{"Name": "FunctionName", "Value": "people-dev-api"}],
+            ),
+            False,
+        ),
+        (raised(AlarmName="people-dev-failed", Namespace="people-dev"), False),
     ],
 )
 def test_alarms_of_other_systems_are_not_ours(clinic: Clinic, alarm: dict[str, Any], ours: bool) -> None:

@@ -279,11 +279,21 @@ def test_errors_in_the_log_are_counted_by_kind_and_never_quoted(one: Clinic) -> 
 
 
 def test_no_more_of_a_log_is_read_than_a_report_has_time_for(one: Clinic) -> None:
-    clinic = one.answering(logs__FilterLogEvents={"events": [], "nextToken": "more"})
-    tokens = iter(range(1000))
-    clinic.aws.answers["logs.FilterLogEvents"] = lambda _given: {"events": [], "nextToken": str(next(tokens))}
-    assert clinic.told(invocations) == {}
+    """And it is not said that there is nothing in the rest."""
+    pages = iter(range(1000))
+    clinic = one.answering(logs__FilterLogEvents=lambda _given: {"events": [], "nextToken": str(next(pages))})
+    assert clinic.seen(invocations)["invocations.logs"] == (
+        "no error in 10 pages of its log, and there is more of it"
+    )
     assert len(clinic.aws.given("logs.FilterLogEvents")) == 10
+    event = {"message": '{"level": "ERROR"}', "timestamp": MINUTES_AGO}
+    found = one.answering(
+        logs__FilterLogEvents=lambda _given: {"events": [event], "nextToken": str(next(pages))}
+    )
+    assert (
+        "Error (10); the last at 11:59:00 UTC; there is more"
+        in found.told(invocations)["invocations.logs"][1]
+    )
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_a_welcome_that_was_never_asked_for_unless_it_is_long_ago(known: Clinic)
         (
             welcome(State.WAITING_OPT_IN, "PendingConfirmation", timedelta(minutes=1)),
             WARNING,
-            "since 2026-06-01 11:00 UTC; that lapses about 2026-06-04 11:00",
+            "since 2026-06-01 11:00 UTC; that lapses about 2026-06-03 11:00 UTC",
         ),
         (
             welcome(State.WAITING_OPT_IN, "EmailNotVerified", timedelta(minutes=1)),
@@ -257,4 +257,4 @@ def test_an_address_that_ses_does_not_write_to(known: Clinic) -> None:
     listed = {"SuppressedDestination": {"EmailAddress": EMAIL, "Reason": "BOUNCE", "LastUpdateTime": NOW}}
     status, words = told(by_ses.answering(sesv2__GetSuppressedDestination=listed))["person.address"]
     assert status is WARNING
-    assert "since 2026-06-01 (BOUNCE)" in words
+    assert "since 2026-06-01 12:00 UTC (BOUNCE)" in words
