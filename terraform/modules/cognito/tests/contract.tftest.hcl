@@ -49,8 +49,9 @@ run "a_pool_that_is_protected_and_a_client_without_a_secret" {
       aws_cognito_user_pool.this[0].auto_verified_attributes == toset(["email"]),
       aws_cognito_user_pool.this[0].user_attribute_update_settings[0].attributes_require_verification_before_update == toset(["email"]),
       !aws_cognito_user_pool.this[0].username_configuration[0].case_sensitive,
+      [for attribute in aws_cognito_user_pool.this[0].schema : [attribute.name, attribute.mutable, attribute.required]] == [["email", true, true]],
     ])
-    error_message = "An e-mail address is not verified, or no alias, or a username is told apart by its case."
+    error_message = "An e-mail address may be missing or never change, is not verified, or no alias, or a username is told apart by its case."
   }
 
   assert {

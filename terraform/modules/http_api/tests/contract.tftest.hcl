@@ -52,6 +52,7 @@ run "routes_want_a_token_of_the_pool_unless_they_are_public" {
   assert {
     condition = alltrue([
       aws_apigatewayv2_authorizer.this.authorizer_type == "JWT",
+      aws_apigatewayv2_authorizer.this.identity_sources == toset(["$request.header.Authorization"]),
       aws_apigatewayv2_authorizer.this.jwt_configuration[0].audience == toset(["app"]),
       aws_apigatewayv2_authorizer.this.jwt_configuration[0].issuer == var.jwt.issuer,
     ])

@@ -127,7 +127,7 @@ run "a_stream_whose_bad_records_are_put_aside" {
 
 run "a_queue_of_which_no_more_are_taken_than_is_said" {
   variables {
-    queue = { arn = "arn:aws:sqs:eu-west-1:000000000000:requests", maximum_concurrency = 2 }
+    queue = { arn = "arn:aws:sqs:eu-west-1:000000000000:requests", batch_size = 20, batch_window_seconds = 3, maximum_concurrency = 2 }
   }
 
   assert {
@@ -135,6 +135,8 @@ run "a_queue_of_which_no_more_are_taken_than_is_said" {
       aws_lambda_event_source_mapping.queue[0].function_name == output.arn,
       aws_lambda_event_source_mapping.queue[0].event_source_arn == var.queue.arn,
       aws_lambda_event_source_mapping.queue[0].function_response_types == toset(["ReportBatchItemFailures"]),
+      aws_lambda_event_source_mapping.queue[0].batch_size == 20,
+      aws_lambda_event_source_mapping.queue[0].maximum_batching_window_in_seconds == 3,
       aws_lambda_event_source_mapping.queue[0].scaling_config[0].maximum_concurrency == 2,
     ])
     error_message = "The queue is received from in another way."
@@ -191,7 +193,7 @@ run "all_that_can_be_said" {
     reserved_concurrency     = 5
     timeout_seconds          = 5
     schedule                 = { expression = "rate(1 minute)" }
-    stream                   = { arn = "arn:aws:dynamodb:eu-west-1:000000000000:table/rows/stream/now" }
+    stream                   = { arn = "arn:aws:dynamodb:eu-west-1:000000000000:table/rows/stream/now", batch_size = 20, batch_window_seconds = 3, parallelization_factor = 4 }
   }
 
   assert {
@@ -203,6 +205,15 @@ run "all_that_can_be_said" {
       aws_lambda_function.this.timeout == 5,
     ])
     error_message = "The function is not as was said."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_event_source_mapping.stream[0].batch_size == 20,
+      aws_lambda_event_source_mapping.stream[0].maximum_batching_window_in_seconds == 3,
+      aws_lambda_event_source_mapping.stream[0].parallelization_factor == 4,
+    ])
+    error_message = "The stream is read in other pieces."
   }
 
   assert {

@@ -32,7 +32,7 @@ run "an_hmac_key_that_signers_sign_and_verifiers_verify_with" {
   assert {
     condition = alltrue([
       for statement in jsondecode(aws_kms_key_policy.this.policy).Statement :
-      statement.Principal == { AWS = "arn:aws:iam::000000000000:root" }
+      [statement.Effect, statement.Principal, statement.Resource] == ["Allow", { AWS = "arn:aws:iam::000000000000:root" }, "*"]
     ])
     error_message = "The key is somebody else's."
   }
