@@ -85,35 +85,39 @@ def doctor(system: Deployment) -> Doctor:
 
 
 @contextmanager
-def pool_changed(doctor: Doctor, **changes: Any) -> Iterator[None]:
-    cognito = doctor.system.client("cognito-idp")
-    pool = UserPool(cognito, doctor.system.pool)
-    before = pool.read()
-    cognito.update_user_pool(**pool.request(Settings({**before.pool, **changes}, before.mfa)))
+def meanwhile(do: Callable[[], object], undo: Callable[[], object]) -> Iterator[None]:
+    """Done, and made undone in the end."""
+    do()
     try:
         yield
     finally:
-        cognito.update_user_pool(**pool.request(before))
+        undo()
 
 
-@contextmanager
-def trigger_lost(doctor: Doctor) -> Iterator[None]:
-    with pool_changed(doctor, LambdaConfig={}):
-        yield
+def pool_changed(doctor: Doctor, **changes: Any) -> AbstractContextManager[None]:
+    cognito = doctor.system.client("cognito-idp")
+    pool = UserPool(cognito, doctor.system.pool)
+    before = pool.read()
+
+    def put(settings: Settings) -> None:
+        cognito.update_user_pool(**pool.request(settings))
+
+    other = Settings({**before.pool, **changes}, before.mfa)
+    return meanwhile(lambda: put(other), lambda: put(before))
 
 
-@contextmanager
-def trigger_elsewhere(doctor: Doctor) -> Iterator[None]:
+def trigger_lost(doctor: Doctor) -> AbstractContextManager[None]:
+    return pool_changed(doctor, LambdaConfig={})
+
+
+def trigger_elsewhere(doctor: Doctor) -> AbstractContextManager[None]:
     sweep = doctor.system.functions.get_function_configuration(FunctionName=doctor.function("sweep"))
-    with pool_changed(doctor, LambdaConfig={"PostConfirmation": sweep["FunctionArn"]}):
-        yield
+    return pool_changed(doctor, LambdaConfig={"PostConfirmation": sweep["FunctionArn"]})
 
 
-@contextmanager
-def trigger_past_the_alias(doctor: Doctor) -> Iterator[None]:
+def trigger_past_the_alias(doctor: Doctor) -> AbstractContextManager[None]:
     function = doctor.intention.trigger.removesuffix(f":{doctor.called('post_confirmation')['Qualifier']}")
-    with pool_changed(doctor, LambdaConfig={"PostConfirmation": function}):
-        yield
+    return pool_changed(doctor, LambdaConfig={"PostConfirmation": function})
 
 
 @contextmanager
@@ -122,13 +126,11 @@ def alias_turned(doctor: Doctor, handler: str) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def one_more_trigger(doctor: Doctor) -> Iterator[None]:
+def one_more_trigger(doctor: Doctor) -> AbstractContextManager[None]:
     sweep = doctor.system.functions.get_function_configuration(FunctionName=doctor.function("sweep"))
-    with pool_changed(
+    return pool_changed(
         doctor, LambdaConfig={"PostConfirmation": doctor.intention.trigger, "PreSignUp": sweep["FunctionArn"]}
-    ):
-        yield
+    )
 
 
 @contextmanager
@@ -158,14 +160,12 @@ def permission_changed(doctor: Doctor, handler: str, sid: str, source: str = "")
         functions.add_permission(**was)
 
 
-@contextmanager
-def switched_off(doctor: Doctor, handler: str) -> Iterator[None]:
+def switched_off(doctor: Doctor, handler: str) -> AbstractContextManager[None]:
     functions, name = doctor.system.functions, doctor.function(handler)
-    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-    try:
-        yield
-    finally:
-        functions.delete_function_concurrency(FunctionName=name)
+    return meanwhile(
+        lambda: functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0),
+        lambda: functions.delete_function_concurrency(FunctionName=name),
+    )
 
 
 @contextmanager
@@ -176,11 +176,13 @@ def throttled(doctor: Doctor, handler: str) -> Iterator[None]:
     yield
 
 
-@contextmanager
-def settings_changed(doctor: Doctor, handler: str, timeout: int, **variables: str) -> Iterator[None]:
+def settings_changed(
+    doctor: Doctor, handler: str, timeout: int, **variables: str
+) -> AbstractContextManager[None]:
     """As somebody would by hand: what is called by an alias stays what it was."""
     functions, name = doctor.system.functions, doctor.function(handler)
     was = functions.get_function_configuration(FunctionName=name)
+    usual = was["Environment"]["Variables"]
 
     def put(seconds: int, wanted: dict[str, str]) -> None:
         functions.update_function_configuration(
@@ -188,16 +190,10 @@ def settings_changed(doctor: Doctor, handler: str, timeout: int, **variables: st
         )
         functions.get_waiter("function_updated_v2").wait(FunctionName=name)
 
-    usual = was["Environment"]["Variables"]
-    put(timeout, {**usual, **variables})
-    try:
-        yield
-    finally:
-        put(was["Timeout"], usual)
+    return meanwhile(lambda: put(timeout, {**usual, **variables}), lambda: put(was["Timeout"], usual))
 
 
-@contextmanager
-def code_changed(doctor: Doctor, handler: str) -> Iterator[None]:
+def code_changed(doctor: Doctor, handler: str) -> AbstractContextManager[None]:
     """One more file in the package."""
     functions, name = doctor.system.functions, doctor.function(handler)
     built = package.TARGET.read_bytes()
@@ -209,11 +205,7 @@ def code_changed(doctor: Doctor, handler: str) -> Iterator[None]:
         functions.update_function_code(FunctionName=name, ZipFile=code)
         functions.get_waiter("function_updated_v2").wait(FunctionName=name)
 
-    put(other.getvalue())
-    try:
-        yield
-    finally:
-        put(built)
+    return meanwhile(lambda: put(other.getvalue()), lambda: put(built))
 
 
 @contextmanager
@@ -226,44 +218,40 @@ def timed_out(doctor: Doctor, handler: str) -> Iterator[None]:
     yield
 
 
-@contextmanager
-def mapping_changed(doctor: Doctor, handler: str, back: dict[str, Any], **changes: Any) -> Iterator[None]:
+def mapping_changed(
+    doctor: Doctor, handler: str, back: dict[str, Any], **changes: Any
+) -> AbstractContextManager[None]:
     functions = doctor.system.functions
     (mapping,) = functions.list_event_source_mappings(FunctionName=":".join(doctor.called(handler).values()))[
         "EventSourceMappings"
     ]
-    functions.update_event_source_mapping(UUID=mapping["UUID"], **changes)
-    try:
-        yield
-    finally:
-        back = back or {"FilterCriteria": mapping["FilterCriteria"]}
-        functions.update_event_source_mapping(UUID=mapping["UUID"], **back)
+
+    def put(wanted: dict[str, Any]) -> None:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], **wanted)
+
+    return meanwhile(lambda: put(changes), lambda: put(back or {"FilterCriteria": mapping["FilterCriteria"]}))
 
 
-@contextmanager
-def schedule_off(doctor: Doctor, handler: str) -> Iterator[None]:
+def schedule_off(doctor: Doctor, handler: str) -> AbstractContextManager[None]:
     scheduler, name = doctor.system.client("scheduler"), doctor.function(handler)
     was = scheduler.get_schedule(GroupName=name, Name=name)
     takes = scheduler.meta.service_model.operation_model("UpdateSchedule").input_shape.members
     kept = {field: value for field, value in was.items() if field in takes}
-    scheduler.update_schedule(**{**kept, "State": "DISABLED"})
-    try:
-        yield
-    finally:
-        scheduler.update_schedule(**kept)
+    return meanwhile(
+        lambda: scheduler.update_schedule(**{**kept, "State": "DISABLED"}),
+        lambda: scheduler.update_schedule(**kept),
+    )
 
 
-@contextmanager
-def row_left(doctor: Doctor, shard: str, minutes: int) -> Iterator[None]:
+def row_left(doctor: Doctor, shard: str, minutes: int) -> AbstractContextManager[None]:
     """A row that nobody comes to, since nobody is called."""
-    table = doctor.system.outputs["notification_table_name"]
+    dynamodb, table = doctor.system.dynamodb, doctor.system.outputs["notification_table_name"]
     due = datetime.now(UTC) - timedelta(minutes=minutes)
     row = {"NotificationID": "left", "State": "SENT", "DueShard": shard, "DueAt": milliseconds(due)}
-    doctor.system.dynamodb.put_item(TableName=table, Item=marshal(row))
-    try:
-        yield
-    finally:
-        doctor.system.dynamodb.delete_item(TableName=table, Key=marshal({"NotificationID": "left"}))
+    return meanwhile(
+        lambda: dynamodb.put_item(TableName=table, Item=marshal(row)),
+        lambda: dynamodb.delete_item(TableName=table, Key=marshal({"NotificationID": "left"})),
+    )
 
 
 @contextmanager
@@ -283,15 +271,13 @@ def letter(doctor: Doctor, output: str) -> Iterator[None]:
                 break
 
 
-@contextmanager
-def queue_changed(doctor: Doctor, **attributes: str) -> Iterator[None]:
+def queue_changed(doctor: Doctor, **attributes: str) -> AbstractContextManager[None]:
     sqs, url = doctor.system.client("sqs"), doctor.system.outputs["notification_queue_url"]
     was = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(attributes))["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
-    try:
-        yield
-    finally:
-        sqs.set_queue_attributes(QueueUrl=url, Attributes=was)
+    return meanwhile(
+        lambda: sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes),
+        lambda: sqs.set_queue_attributes(QueueUrl=url, Attributes=was),
+    )
 
 
 @contextmanager
@@ -330,20 +316,18 @@ def alarm(doctor: Doctor, state: str, actions: list[str]) -> Iterator[None]:
         cloudwatch.delete_alarms(AlarmNames=[name])
 
 
-@contextmanager
-def topic_policy(doctor: Doctor) -> Iterator[None]:
+def topic_policy(doctor: Doctor) -> AbstractContextManager[None]:
     sns, arn = doctor.system.client("sns"), doctor.system.outputs["notification_topic_arn"]
     was = sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]
     other = json.dumps({"Version": "2012-10-17", "Statement": []})
-    sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=other)
-    try:
-        yield
-    finally:
-        sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=was)
+
+    def put(policy: str) -> None:
+        sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
+
+    return meanwhile(lambda: put(other), lambda: put(was))
 
 
-@contextmanager
-def ses_sandbox(doctor: Doctor) -> Iterator[None]:
+def ses_sandbox(doctor: Doctor) -> AbstractContextManager[None]:
     def put(production: bool) -> None:
         doctor.system.client("sesv2").put_account_details(
             MailType="TRANSACTIONAL",
@@ -352,25 +336,18 @@ def ses_sandbox(doctor: Doctor) -> Iterator[None]:
             ProductionAccessEnabled=production,
         )
 
-    put(False)
-    try:
-        yield
-    finally:
-        put(True)
+    return meanwhile(lambda: put(False), lambda: put(True))
 
 
-@contextmanager
-def identity_gone(doctor: Doctor) -> Iterator[None]:
+def identity_gone(doctor: Doctor) -> AbstractContextManager[None]:
     sesv2 = doctor.system.client("sesv2")
-    sesv2.delete_email_identity(EmailIdentity=SENDER)
-    try:
-        yield
-    finally:
-        sesv2.create_email_identity(EmailIdentity=SENDER)
+    return meanwhile(
+        lambda: sesv2.delete_email_identity(EmailIdentity=SENDER),
+        lambda: sesv2.create_email_identity(EmailIdentity=SENDER),
+    )
 
 
-@contextmanager
-def events_unheard(doctor: Doctor) -> Iterator[None]:
+def events_unheard(doctor: Doctor) -> AbstractContextManager[None]:
     sesv2 = doctor.system.client("sesv2")
     found = doctor.intention.find("aws_sesv2_configuration_set_event_destination")
     assert found
@@ -383,63 +360,43 @@ def events_unheard(doctor: Doctor) -> Iterator[None]:
             ConfigurationSetName=name, EventDestinationName=destination, EventDestination={**kept, **changes}
         )
 
-    put(Enabled=False)
-    try:
-        yield
-    finally:
-        put()
+    return meanwhile(lambda: put(Enabled=False), put)
 
 
-@contextmanager
-def spent(doctor: Doctor, dollars: float, limit: str) -> Iterator[None]:
+def spent(doctor: Doctor, dollars: float, limit: str) -> AbstractContextManager[None]:
     """What was spent stays spent: only the limit goes back."""
-    doctor.system.client("sns").set_sms_attributes(attributes={"MonthlySpendLimit": limit})
+    sns = doctor.system.client("sns")
     metric = {"MetricName": "SMSMonthToDateSpentUSD", "Value": dollars}
     doctor.system.client("cloudwatch").put_metric_data(Namespace="AWS/SNS", MetricData=[metric])
-    try:
-        yield
-    finally:
-        doctor.system.client("sns").set_sms_attributes(attributes={"MonthlySpendLimit": ENOUGH})
+    return meanwhile(
+        lambda: sns.set_sms_attributes(attributes={"MonthlySpendLimit": limit}),
+        lambda: sns.set_sms_attributes(attributes={"MonthlySpendLimit": ENOUGH}),
+    )
 
 
-@contextmanager
-def no_ttl(doctor: Doctor) -> Iterator[None]:
+def no_ttl(doctor: Doctor) -> AbstractContextManager[None]:
     def put(enabled: bool) -> None:
         doctor.system.dynamodb.update_time_to_live(
             TableName=doctor.system.outputs["notification_table_name"],
             TimeToLiveSpecification={"AttributeName": "ExpiresAt", "Enabled": enabled},
         )
 
-    put(False)
-    try:
-        yield
-    finally:
-        put(True)
+    return meanwhile(lambda: put(False), lambda: put(True))
 
 
-@contextmanager
-def no_backup(doctor: Doctor) -> Iterator[None]:
+def no_backup(doctor: Doctor) -> AbstractContextManager[None]:
     def put(enabled: bool) -> None:
         doctor.system.dynamodb.update_continuous_backups(
             TableName=doctor.system.outputs["user_table_name"],
             PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": enabled},
         )
 
-    put(False)
-    try:
-        yield
-    finally:
-        put(True)
+    return meanwhile(lambda: put(False), lambda: put(True))
 
 
-@contextmanager
-def key_disabled(doctor: Doctor) -> Iterator[None]:
+def key_disabled(doctor: Doctor) -> AbstractContextManager[None]:
     kms, key = doctor.system.client("kms"), doctor.system.outputs["signing_key_arn"]
-    kms.disable_key(KeyId=key)
-    try:
-        yield
-    finally:
-        kms.enable_key(KeyId=key)
+    return meanwhile(lambda: kms.disable_key(KeyId=key), lambda: kms.enable_key(KeyId=key))
 
 
 @contextmanager
@@ -453,25 +410,23 @@ def key_going(doctor: Doctor) -> Iterator[None]:
         kms.enable_key(KeyId=key)
 
 
-@contextmanager
-def log_kept_longer(doctor: Doctor) -> Iterator[None]:
+def log_kept_longer(doctor: Doctor) -> AbstractContextManager[None]:
     logs, group = doctor.system.client("logs"), f"/aws/lambda/{doctor.function('api')}"
-    logs.put_retention_policy(logGroupName=group, retentionInDays=3653)
-    try:
-        yield
-    finally:
-        logs.put_retention_policy(logGroupName=group, retentionInDays=1)
+    return meanwhile(
+        lambda: logs.put_retention_policy(logGroupName=group, retentionInDays=3653),
+        lambda: logs.put_retention_policy(logGroupName=group, retentionInDays=1),
+    )
 
 
-@contextmanager
-def policy_lost(doctor: Doctor) -> Iterator[None]:
-    iam, role = doctor.system.client("iam"), doctor.function("enqueue")
-    was = iam.get_role_policy(RoleName=role, PolicyName="permissions")["PolicyDocument"]
-    iam.delete_role_policy(RoleName=role, PolicyName="permissions")
-    try:
-        yield
-    finally:
-        iam.put_role_policy(RoleName=role, PolicyName="permissions", PolicyDocument=json.dumps(was))
+def policy_lost(doctor: Doctor) -> AbstractContextManager[None]:
+    iam, its = (
+        doctor.system.client("iam"),
+        {"RoleName": doctor.function("enqueue"), "PolicyName": "permissions"},
+    )
+    was = json.dumps(iam.get_role_policy(**its)["PolicyDocument"])
+    return meanwhile(
+        lambda: iam.delete_role_policy(**its), lambda: iam.put_role_policy(**its, PolicyDocument=was)
+    )
 
 
 def document(effect: str, *actions: str) -> str:
@@ -479,16 +434,12 @@ def document(effect: str, *actions: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-@contextmanager
-def policy_added(doctor: Doctor, effect: str) -> Iterator[None]:
-    iam, role = doctor.system.client("iam"), doctor.function("enqueue")
-    iam.put_role_policy(
-        RoleName=role, PolicyName="by-hand", PolicyDocument=document(effect, "dynamodb:PutItem")
+def policy_added(doctor: Doctor, effect: str) -> AbstractContextManager[None]:
+    iam, its = doctor.system.client("iam"), {"RoleName": doctor.function("enqueue"), "PolicyName": "by-hand"}
+    added = document(effect, "dynamodb:PutItem")
+    return meanwhile(
+        lambda: iam.put_role_policy(**its, PolicyDocument=added), lambda: iam.delete_role_policy(**its)
     )
-    try:
-        yield
-    finally:
-        iam.delete_role_policy(RoleName=role, PolicyName="by-hand")
 
 
 @contextmanager
@@ -510,20 +461,17 @@ def bounded(doctor: Doctor) -> Iterator[None]:
         iam.delete_policy(PolicyArn=arn)
 
 
-@contextmanager
-def trust_changed(doctor: Doctor) -> Iterator[None]:
+def trust_changed(doctor: Doctor) -> AbstractContextManager[None]:
     iam, role = doctor.system.client("iam"), doctor.function("enqueue")
-    was = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
-    other = json.dumps(was).replace("lambda.amazonaws.com", "ec2.amazonaws.com")
-    iam.update_assume_role_policy(RoleName=role, PolicyDocument=other)
-    try:
-        yield
-    finally:
-        iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(was))
+    was = json.dumps(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
+
+    def put(policy: str) -> None:
+        iam.update_assume_role_policy(RoleName=role, PolicyDocument=policy)
+
+    return meanwhile(lambda: put(was.replace("lambda.amazonaws.com", "ec2.amazonaws.com")), lambda: put(was))
 
 
-@contextmanager
-def state_locked(doctor: Doctor) -> Iterator[None]:
+def state_locked(doctor: Doctor) -> AbstractContextManager[None]:
     s3, environment = doctor.system.client("s3"), doctor.system.environment
     bucket = f"{environment.setting('name_prefix')}-tfstate-000000000000-{environment.region}"
     key = f"{load_hcl(environment.folder / 'backend.hcl')['key']}.tflock"
@@ -533,11 +481,10 @@ def state_locked(doctor: Doctor) -> Iterator[None]:
         "Who": "ada@laptop",
         "Created": "2026-01-01T00:00:00Z",
     }
-    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(lock))
-    try:
-        yield
-    finally:
-        s3.delete_object(Bucket=bucket, Key=key)
+    return meanwhile(
+        lambda: s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(lock)),
+        lambda: s3.delete_object(Bucket=bucket, Key=key),
+    )
 
 
 @dataclass(frozen=True)
