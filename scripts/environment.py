@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shlex
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -156,6 +157,8 @@ _GO_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 # of the SDKs, and the older ones of Terraform's S3 backend and AWS provider ("Custom Service Endpoints")
 _ENDPOINTS = re.compile(r"AWS_ENDPOINT_URL.*|(TF_)?AWS_(DYNAMODB|IAM|S3|STS)_ENDPOINT")
+# the parser is one for the process, and takes the pieces of two files for those of one
+_PARSING = threading.Lock()
 _AS_DATA = SerializationOptions(
     with_comments=False, explicit_blocks=False, preserve_heredocs=False, strip_string_quotes=True
 )
@@ -169,7 +172,8 @@ def load_hcl(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text("utf-8")
-        return dict(hcl2.loads(text, serialization_options=_AS_DATA))
+        with _PARSING:
+            return dict(hcl2.loads(text, serialization_options=_AS_DATA))
     except OSError as error:
         raise click.ClickException(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -452,3 +453,15 @@ def test_terraform_tidies_up_its_memory_seldom_unless_the_shell_says_how_often(
     shell: dict[str, str], setting: str
 ) -> None:
     assert environment.local(URL, shell).variables["GOGC"] == setting
+
+
+def test_files_that_are_read_side_by_side_are_read_as_they_are() -> None:
+    files = [environment.TERRAFORM / "modules" / name / "variables.tf" for name in ("dynamodb", "sns", "sqs")]
+    alone = [environment.load_hcl(file) for file in files]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(max_workers=3) as executor:
+            assert list(executor.map(environment.load_hcl, files * 2)) == alone * 2
+    finally:
+        sys.setswitchinterval(before)
