@@ -14,6 +14,7 @@ from rich.table import Column, Table
 
 from notifications.rows import unmarshal
 from scripts.environment import BUILD, LOCAL, ROOT, TERRAFORM, Environment
+from scripts.functions import Functions
 from scripts.person import (
     CONFIRMATION,
     MAILBOX,
@@ -80,7 +81,10 @@ def deployed(story: Story) -> tuple[Environment, dict[str, Any]]:
         with story.step("Apply") as tell:
             stack.apply()
             tell(f"{len(stack.terraform.resources())} resources and data sources in the state")
-    return environment, stack.outputs()
+    outputs = stack.outputs()
+    # what an interrupted run may have left undone, and no plan shows
+    Functions.of(environment.client("lambda"), outputs).finish(stack.package_path)
+    return environment, outputs
 
 
 def registered(story: Story, environment: Environment, outputs: dict[str, Any]) -> dict[str, Any]:
