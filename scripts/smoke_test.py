@@ -78,7 +78,7 @@ class SmokeTest:
                 with self.story.step("Remove every trace") as tell:
                     self._remove(name, sub)
                     if self._way == "sns":
-                        tell("but one: AWS drops the pending subscription of the simulator after three days")
+                        tell("but one: AWS drops the pending subscription of the simulator after 48 hours")
 
     @property
     def _way(self) -> str:

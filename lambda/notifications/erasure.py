@@ -23,8 +23,8 @@ from notifications.user_pool import holder
 
 # Until then a worker that held a row or a letter has let go, and the indexes have caught up
 ONCE_MORE = timedelta(minutes=4)
-# A subscription that nobody confirms lapses after about three days
-WATCH = timedelta(days=4)
+# A subscription that nobody confirms lapses after 48 hours
+WATCH = timedelta(days=3)
 WATCH_EVERY = timedelta(hours=1)
 _PENDING = "PendingConfirmation"
 

@@ -12,13 +12,13 @@ class Limits:
     """What AWS fixes and the adapter enforces.
 
     Sources: "Customizing user pool workflows with Lambda triggers" (5 s, three attempts), "Amazon SNS
-    email subscriptions" (an unconfirmed one is deleted after about three days), "Amazon SNS endpoints
-    and quotas" (200 filter policies per topic), "Lambda quotas" (4 KB of environment variables).
+    now supports automatic deletion of unconfirmed subscriptions" (48 hours), "Amazon SNS endpoints and
+    quotas" (200 filter policies per topic), "Lambda quotas" (4 KB of environment variables).
     """
 
     trigger_seconds: float = 5.0
     trigger_attempts: int = 3
-    pending_seconds: float = 3 * 24 * 3600.0
+    pending_seconds: float = 48 * 3600.0
     filter_policies_per_topic: int = 200
     environment_bytes: int = 4096
 

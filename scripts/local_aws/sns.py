@@ -2,7 +2,7 @@
 
 Rules: "Subscribe", "ConfirmSubscription", "Unsubscribe" and "ListSubscriptions" (API reference), "Amazon SNS
 email subscriptions" (a confirm mail goes out, nothing is delivered before, an unconfirmed one is deleted
-after about three days), "Amazon SNS subscription filter policies" and "Amazon SNS endpoints and quotas"
+after 48 hours), "Amazon SNS subscription filter policies" and "Amazon SNS endpoints and quotas"
 (200 filter policies per topic), "Invoking Lambda functions with Amazon SNS notifications" (asynchronously).
 
 Not documented, known from AWS's answers: Subscribe compares only the attributes that the call gives; a

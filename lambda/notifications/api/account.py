@@ -9,7 +9,7 @@ NOT_ERASED = (
     {
         "what": "A subscription that was never confirmed",
         "why": "Amazon SNS lets nobody remove it. Should it be confirmed after all, it is removed then.",
-        "until": "about three days after it was asked for",
+        "until": "48 hours after it was asked for",
     },
     {
         "what": "The tables' backups",
