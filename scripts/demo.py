@@ -72,6 +72,7 @@ def deployed(story: Story) -> tuple[Environment, dict[str, Any]]:
     stack = Stack(environment, stream=False)
     with story.step("Build the functions' package") as tell:
         tell(f"sha256 {stack.package()}")
+    code = stack.package_path.read_bytes()
     with story.step("Prepare Terraform and its state bucket"):
         stack.init()
     with story.step("Plan") as tell:
@@ -83,7 +84,7 @@ def deployed(story: Story) -> tuple[Environment, dict[str, Any]]:
             tell(f"{len(stack.terraform.resources())} resources and data sources in the state")
     outputs = stack.outputs()
     # what an interrupted run may have left undone, and no plan shows
-    Functions.of(environment.client("lambda"), outputs).finish(stack.package_path)
+    Functions.of(environment.client("lambda"), outputs).finish(code)
     return environment, outputs
 
 

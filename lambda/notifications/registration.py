@@ -20,8 +20,8 @@ from notifications.transaction import cancellation_reasons
 
 CONFIRMED_SIGN_UP = "PostConfirmation_ConfirmSignUp"
 DEFAULT_CHANNEL = "Email"
-# SNS keeps a pending e-mail subscription for 48 hours ("Amazon SNS now supports automatic deletion of unconfirmed
-# subscriptions"); the third day is for the sweep to see it gone
+# SNS keeps a pending e-mail subscription for 48 hours ("Amazon SNS now supports automatic deletion of
+# unconfirmed subscriptions"); the third day is for the sweep to see it gone
 WELCOME_IS_GOOD_FOR = timedelta(days=3)
 # Cognito gives the trigger five seconds; the half second that is left is for the start of the function
 BUDGET_SECONDS = 4.5

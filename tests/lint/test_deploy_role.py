@@ -17,6 +17,9 @@ from tests.deploy_role import Json, Roles, make, written
 ROLES = ("plan", "look", "deploy", "boundary")
 # newer than the copy
 NOT_IN_THE_COPY = {"apigateway:TagResource"}
+CONDITIONS_NOT_IN_THE_COPY = {"iam:UpdateAssumeRolePolicy": {"iam:PermissionsBoundary"}}
+# a plan locks the state, and what DynamoDB decrypts for whoever reads a table counts as a write of the key
+NOT_READ = {"LockState", "LookAtRowsWithCustomerKey"}
 # what may stand behind a name, where a pattern is meant for that too
 BELOW = ("x", "x/stream/x", "x:log-stream:x")
 READ = {"List", "Read"}
@@ -115,11 +118,13 @@ def test_every_condition_is_one_that_aws_knows_for_the_action(roles: Roles, role
             keys = generic(known(action)["resource_types"].get("", {}).get("condition_keys", []))
             for _, of_type in resource_types(action):
                 keys |= of_type
-            assert used - keys == set(), (statement["Sid"], action)
+            newer = CONDITIONS_NOT_IN_THE_COPY.get(action, set())
+            assert not newer & keys, f"{action}: it is known by now"
+            assert used - keys - newer == set(), (statement["Sid"], action)
 
 
 @pytest.mark.parametrize("role", ["plan", "look"])
 def test_a_role_that_changes_nothing_reads(roles: Roles, role: str) -> None:
     for statement, actions in of(roles, role):
         levels = {known(action)["access_level"] for action in actions}
-        assert levels <= READ or statement["Sid"] == "LockState", statement["Sid"]
+        assert levels <= READ or statement["Sid"] in NOT_READ, statement["Sid"]
