@@ -28,7 +28,7 @@ def test_the_limits_are_those_that_aws_documents() -> None:
     assert Limits.from_environ({}) == Limits(
         trigger_seconds=5.0,
         trigger_attempts=3,
-        pending_seconds=3 * 24 * 3600,
+        pending_seconds=48 * 3600,
         filter_policies_per_topic=200,
         environment_bytes=4096,
     )
