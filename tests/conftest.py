@@ -10,7 +10,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 # half of what the integration tests by SES take
-APART = {"test_account", "test_api", "test_catalogues"}
+APART = {"test_account", "test_api", "test_catalogues", "test_requests"}
 
 # the machines are noisy: how long an example takes says nothing
 settings.register_profile("project", deadline=None)
