@@ -498,7 +498,7 @@ def test_waiting_for_one_channel_does_not_use_up_the_tries_of_another(scene: Sce
             scene.clock.now, EPOCH + timedelta(milliseconds=int(scene.tables.the_notification()["DueAt"]))
         )
         scene.deliver()
-    assert scene.clock.now - began > timedelta(hours=3)
+    assert scene.clock.now - began > timedelta(hours=1)
     assert scene.tables.the_notification()["State"] == "WAITING_OPT_IN"
 
 
