@@ -116,9 +116,7 @@ def _starred(permissions: Permissions) -> Iterator[tuple[Document, str]]:
             for action in _actions(statement)
             for resource in _resources(statement, kind)
             if (action.is_wide or resource.is_wide or _widens(before, kind, action, resource))
-            and not any(
-                _covers(_actions(old), action) and _covers(_resources(old, kind), resource) for old in before
-            )
+            and not any(_is_on(old, kind, action, resource) for old in before)
         }
         for text in sorted(starred):
             yield document, f"allows {text}"
@@ -144,9 +142,7 @@ def _for_anyone(permissions: Permissions) -> Iterator[tuple[Document, str]]:
                 for action in _actions(statement)
                 for resource in _resources(statement, kind)
                 if not any(
-                    _covers(_actions(old), action)
-                    and _covers(_resources(old, kind), resource)
-                    and _covers_principals(old, statement)
+                    _is_on(old, kind, action, resource) and _covers_principals(old, statement)
                     for old in before
                 )
             }
@@ -214,10 +210,7 @@ def _weaker_conditions(permissions: Permissions) -> Iterator[tuple[Document, str
                     and _covers_principals(old, statement)
                 ]
                 if not any(
-                    _covers(_actions(old), action)
-                    and _covers(_resources(old, kind), resource)
-                    and _as_strict(statement, old)
-                    for old in same
+                    _is_on(old, kind, action, resource) and _as_strict(statement, old) for old in same
                 ):
                     weaker |= {condition for old in same for condition in _missing(statement, old)}
         for condition in sorted(weaker):
@@ -239,8 +232,7 @@ def _dropped_denials(permissions: Permissions) -> Iterator[tuple[Document, str]]
                 for action in _actions(old)
                 for resource in _resources(old, kind)
                 if not any(
-                    _covers(_actions(new), action)
-                    and _covers(_resources(new, kind), resource)
+                    _is_on(new, kind, action, resource)
                     and _covers_principals(new, old)
                     and _as_strict(old, new)
                     for new in after
@@ -311,6 +303,11 @@ def _is_nameless(arn: str) -> bool:
     service, name = parts[2], [part for part in re.split("[:/]", parts[5]) if part]
     place = 0 if service in UNTYPED or len(name) < 2 else 1
     return "*" in service or not name or any(not part.strip("*?") for part in name[: place + 1])
+
+
+def _is_on(statement: Statement, kind: Kind, action: _Names, resource: _Names) -> bool:
+    """Whether a statement is about all of this action on all of this resource."""
+    return _covers(_actions(statement), action) and _covers(_resources(statement, kind), resource)
 
 
 def _covers(names: Iterable[_Names], one: _Names) -> bool:
