@@ -189,7 +189,7 @@ def test_many_users_are_gone_on_with_where_it_was_stopped(
     )
     began = time.monotonic()
     assert not [entry for entry in run(system, apply=False)["missing"] if entry["sub"] in mine]
-    print(f"compared again in {time.monotonic() - began:.1f} s")  # noqa: T201
+    print(f"compared again in {time.monotonic() - began:.1f} s")  # noqa: T201 - as above
 
 
 def registered(system: Deployment, mark: str) -> list[str]:

@@ -105,7 +105,7 @@ def test_some_thousand_people_are_reached_in_slices_over_many_invocations(
 ) -> None:
     reached: list[str] = []
 
-    def quickly(TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803 - AWS's name
+    def quickly(TransactItems: list[dict[str, Any]]) -> None:
         """In place of moto's, which copies all tables for each transaction."""
         _check, put = TransactItems
         reached.append(put["Put"]["Item"]["UserID"]["S"])

@@ -31,7 +31,7 @@ class Watched:
             return self.client.update_item(**request)
         except ClientError as error:
             if self.silent:
-                error.response.pop("Item", None)  # type: ignore[typeddict-item]
+                error.response.pop("Item", None)  # type: ignore[typeddict-item]  # newer than the stubs
             raise
 
 

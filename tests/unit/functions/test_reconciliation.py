@@ -324,7 +324,7 @@ def test_one_who_cannot_be_written_does_not_hold_up_the_others(
     pool.add(*(person(number) for number in range(3)))
     write = tables.client.transact_write_items
 
-    def all_but_one(TransactItems: list[dict[str, Any]]) -> Any:  # noqa: N803 - AWS's name
+    def all_but_one(TransactItems: list[dict[str, Any]]) -> Any:
         if TransactItems[1]["Put"]["Item"]["UserID"]["S"] == "user-1":
             raise failure("ThrottlingException", "TransactWriteItems")
         return write(TransactItems=TransactItems)
@@ -357,7 +357,7 @@ def test_keys_that_dynamodb_left_are_asked_for_again(
         registry(tables).register(one, clock())
     read = tables.client.batch_get_item
 
-    def one_at_a_time(RequestItems: Any) -> Any:  # noqa: N803 - AWS's name
+    def one_at_a_time(RequestItems: Any) -> Any:
         (table,) = RequestItems
         wanted = RequestItems[table]
         assert wanted["ConsistentRead"], "who has just been registered is not missing"

@@ -56,7 +56,7 @@ def the_pass(tables: Tables, pool: Pool, clock: Clock, monkeypatch: pytest.Monke
 def quickly(tables: Tables) -> Callable[..., None]:
     """In place of moto's transactions, each of which copies all tables: what is put, one after the other."""
 
-    def write(TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803 - AWS's name
+    def write(TransactItems: list[dict[str, Any]]) -> None:
         for number, item in enumerate(TransactItems):
             try:
                 if "Put" in item:
@@ -67,7 +67,7 @@ def quickly(tables: Tables) -> Callable[..., None]:
                     "Error": {"Code": "TransactionCanceledException"},
                     "CancellationReasons": reasons,
                 }
-                raise ClientError(cancelled, "TransactWriteItems") from None  # type: ignore[arg-type]
+                raise ClientError(cancelled, "TransactWriteItems") from None  # type: ignore[arg-type]  # no request id
 
     return write
 

@@ -46,15 +46,15 @@ class Cognito:
         answer: AWSResponse = response
         return answer
 
-    def _DescribeUserPool(self, _asked: Json) -> tuple[int, Json]:  # noqa: N802
+    def _DescribeUserPool(self, _asked: Json) -> tuple[int, Json]:
         self.reads += 1
         self.before_read(self)
         return 200, {"UserPool": self.pool}
 
-    def _GetUserPoolMfaConfig(self, _asked: Json) -> tuple[int, Json]:  # noqa: N802
+    def _GetUserPoolMfaConfig(self, _asked: Json) -> tuple[int, Json]:
         return 200, self.mfa
 
-    def _UpdateUserPool(self, asked: Json) -> tuple[int, Json]:  # noqa: N802
+    def _UpdateUserPool(self, asked: Json) -> tuple[int, Json]:
         self.updates.append(asked)
         password = asked.get("Policies", {}).get("PasswordPolicy", {})
         admin = asked.get("AdminCreateUserConfig", {})

@@ -102,16 +102,16 @@ class Lambda:
         assert operation == "list_versions_by_function"
         return self
 
-    def paginate(self, FunctionName: str) -> Iterator[Json]:  # noqa: N803
+    def paginate(self, FunctionName: str) -> Iterator[Json]:
         versions = self.functions[FunctionName]
         for start in range(0, len(versions), self.PAGE):
             yield {"Versions": deepcopy(versions[start : start + self.PAGE])}
 
-    def get_alias(self, FunctionName: str, Name: str) -> Json:  # noqa: N803
+    def get_alias(self, FunctionName: str, Name: str) -> Json:
         assert Name == ALIAS
         return deepcopy(self.aliases[FunctionName])
 
-    def update_alias(self, FunctionName: str, Name: str, **given: Any) -> None:  # noqa: N803
+    def update_alias(self, FunctionName: str, Name: str, **given: Any) -> None:
         assert Name == ALIAS
         assert len(given.get("Description", "")) <= 256
         self.before(FunctionName)
@@ -123,15 +123,15 @@ class Lambda:
         self.point(FunctionName, given.pop("FunctionVersion"), **given)
         self.after(FunctionName)
 
-    def get_function_configuration(self, FunctionName: str, Qualifier: str = "$LATEST") -> Json:  # noqa: N803
+    def get_function_configuration(self, FunctionName: str, Qualifier: str = "$LATEST") -> Json:
         number = self.aliases[FunctionName]["FunctionVersion"] if Qualifier == ALIAS else Qualifier
         return deepcopy(self._version(FunctionName, number))
 
-    def update_function_code(self, FunctionName: str, ZipFile: bytes) -> None:  # noqa: N803
+    def update_function_code(self, FunctionName: str, ZipFile: bytes) -> None:
         self.calls.append(f"code of {FunctionName}")
         self.put(FunctionName, ZipFile)
 
-    def publish_version(self, FunctionName: str) -> Json:  # noqa: N803
+    def publish_version(self, FunctionName: str) -> Json:
         """Nothing is published that has not changed."""
         assert FunctionName not in self.updating, "ResourceConflictException"
         latest, *versions = self.functions[FunctionName]
@@ -143,7 +143,7 @@ class Lambda:
     def get_waiter(self, _name: str) -> "Lambda":
         return self
 
-    def wait(self, FunctionName: str) -> None:  # noqa: N803
+    def wait(self, FunctionName: str) -> None:
         self.updating.discard(FunctionName)
 
     def _version(self, name: str, number: str) -> Json:

@@ -307,7 +307,7 @@ def test_what_the_guard_is_to_let_pass_comes_from_options_or_the_shell(
     changing: FakeTerraform, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     def allowed() -> Any:
-        return plan_review.review.call_args.kwargs["allow"]  # type: ignore[attr-defined]
+        return plan_review.review.call_args.kwargs["allow"]  # type: ignore[attr-defined]  # a mock by now
 
     run(command, "--allow", "one", "--allow", 'two=a.b["c d"]')
     assert allowed() == ("one", 'two=a.b["c d"]')
@@ -323,7 +323,7 @@ def test_the_teams_own_rules_are_used_where_there_are_any(
 
     def rules() -> Any:
         run("plan")
-        return plan_review.review.call_args.kwargs["rules"]  # type: ignore[attr-defined]
+        return plan_review.review.call_args.kwargs["rules"]  # type: ignore[attr-defined]  # a mock by now
 
     assert rules() == []
     (configuration / "guard.toml").touch()

@@ -149,7 +149,7 @@ def test_an_edit_of_code_that_is_gone_says_so(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "terraform").mkdir()
     (tmp_path / "terraform/main.tf").write_text("a = 1\n")
     monkeypatch.setattr(deploy_calls, "EDITS", [("main.tf", "a = 2", "a = 3")])
-    recording_: Any = deploy_calls.Recording(None, tmp_path)  # type: ignore[arg-type]
+    recording_: Any = deploy_calls.Recording(None, tmp_path)  # type: ignore[arg-type]  # it is not asked
     with pytest.raises(
         click.ClickException, match=re.escape("main.tf has no 'a = 2' any more; correct EDITS.")
     ):

@@ -46,7 +46,7 @@ INPUTS = r"""| Name | Type | Default | What it is |
 |---|---|---|---|
 | `name` | `string` | required | What it is called: &lt;prefix>\|&lt;suffix>. |
 | `sizes` | `map(object({ width = number, height = optional(number, 2), tags = optional(map(string), {}) }))` | `{}` | How large they are, each. |
-| `mixed` | `any` | `{ on = true, off = false, none = null, list = ["a\|b", 1], sum = 1.5 }` | Many kinds. |"""  # noqa: E501
+| `mixed` | `any` | `{ on = true, off = false, none = null, list = ["a\|b", 1], sum = 1.5 }` | Many kinds. |"""  # noqa: E501 - a row of a table
 README = "# It\n\nWords.\n\n## Inputs\n\nOld.\n\n## Outputs\n\nOld.\n\n## Words\n\n- more\n"
 
 

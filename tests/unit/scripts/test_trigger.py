@@ -46,7 +46,7 @@ class Functions:
     class exceptions:  # noqa: N801 - as boto3 has it
         ResourceNotFoundException = NotFoundError
 
-    def get_policy(self, FunctionName: str) -> Json:  # noqa: N803
+    def get_policy(self, FunctionName: str) -> Json:
         assert FunctionName.startswith(FUNCTION)
         if self.statements is None:
             raise NotFoundError

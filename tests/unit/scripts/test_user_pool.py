@@ -194,7 +194,7 @@ def test_a_function_is_not_taken_away_from_the_pool_that_calls_it(
     else:
         user_pool.refuse_while_called(dev, outputs)
     user_pool.refuse_while_called(dev, {})
-    there._DescribeUserPool = lambda _asked: NOT_FOUND  # type: ignore[method-assign]
+    there._DescribeUserPool = lambda _asked: NOT_FOUND  # type: ignore[method-assign]  # it is gone
     user_pool.refuse_while_called(dev, outputs)
 
 
@@ -222,6 +222,6 @@ def test_no_plan_leaves_a_pool_that_still_calls(
 
 def test_a_pool_that_is_not_there_is_awss_own_error() -> None:
     there = cognito()
-    there._DescribeUserPool = lambda _asked: NOT_FOUND  # type: ignore[method-assign]
+    there._DescribeUserPool = lambda _asked: NOT_FOUND  # type: ignore[method-assign]  # it is gone
     with pytest.raises(ClientError, match="no pool"):
         pool_of(there).read()

@@ -5,7 +5,7 @@ import itertools
 import json
 import shlex
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -259,7 +259,7 @@ def test_requests_that_wait_for_a_moment_are_well(clinic: Clinic, depth: str, wo
     [
         ({"KeyState": "Enabled"}, ""),
         ({"KeyState": "Disabled"}, "aws kms enable-key --key-id 0123"),
-        ({"KeyState": "PendingDeletion", "DeletionDate": datetime(2026, 7, 1)}, "on 2026-07-01"),  # noqa: DTZ001
+        ({"KeyState": "PendingDeletion", "DeletionDate": datetime(2026, 7, 1, tzinfo=UTC)}, "on 2026-07-01"),
         ("NotFoundException", "there is no such key"),
     ],
 )

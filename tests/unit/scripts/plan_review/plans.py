@@ -1,7 +1,6 @@
 """Plans that nobody would write, in Terraform's JSON: with texts that would be Markdown, and with secrets."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -133,7 +132,10 @@ def entries(draw: st.DrawFn) -> dict[str, Any]:
     change["importing"] = draw(
         st.none() | st.fixed_dictionaries({}, optional={"id": TEXTS, "identity": VALUES})
     )
-    maybe: Callable[[st.SearchStrategy[str]], st.SearchStrategy[str | None]] = lambda some: st.none() | some  # noqa: E731
+
+    def maybe(some: st.SearchStrategy[str]) -> st.SearchStrategy[str | None]:
+        return st.none() | some
+
     return {
         "address": draw(TEXTS),
         "type": draw(TEXTS),
