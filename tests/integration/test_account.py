@@ -14,8 +14,9 @@ from notifications.erasure_job import erasure_id, watch_id
 from notifications.notification import timestamp
 from scripts.catalogue import Catalogue
 from scripts.person import CONFIRMATION, Person, wait_for
+from tests.deployment import Deployment, Member
 
-from .conftest import ONCE, Deployment, Member
+from .conftest import ONCE
 from .test_api import add_device, add_phone, belongings
 from .test_catalogues import sample
 from .test_failures import NOWHERE

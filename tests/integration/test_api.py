@@ -19,8 +19,9 @@ from notifications.api.exchange import MAX_BODY_BYTES
 from notifications.rows import unmarshal
 from scripts.catalogue import Catalogue
 from scripts.person import Person
+from tests.deployment import Deployment, Member
 
-from .conftest import ONCE, Deployment, Member
+from .conftest import ONCE
 from .test_catalogues import sample
 from .test_preferences import ALL_OFF, outcome
 from .test_requests import order

@@ -11,8 +11,9 @@ from notifications.message import Message
 from notifications.templates import Templates
 from scripts.catalogue import SAMPLE, Catalogue
 from scripts.person import Mail, wait_for
+from tests.deployment import Deployment, Member
 
-from .conftest import BATCHES, Deployment, Member
+from .conftest import BATCHES
 
 pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")
 LINK = re.compile(r"https?://[^\s\"<>]+/unsubscribe\?token=[^\s\"<>&]+")

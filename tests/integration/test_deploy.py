@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from scripts.environment import ROOT
+from tests.deployment import Deployment
 
-from .conftest import ONCE, Deployment
+from .conftest import ONCE
 
 pytestmark = [ONCE, pytest.mark.needs("local-aws")]
 DRIFT = "changed by hand"

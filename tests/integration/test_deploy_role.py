@@ -21,8 +21,10 @@ from scripts.environment import LOCAL_ACCOUNT
 from scripts.smoke_test import SmokeTest
 from scripts.story import Story
 from tests.deploy_role import written
+from tests.deployment import DENIED, Deployment
+from tests.place import REPOSITORY, Place, take_on
 
-from .conftest import DENIED, ONCE, REPOSITORY, Deployment, Place, take_on
+from .conftest import ONCE
 
 pytestmark = [ONCE, pytest.mark.needs("local-aws")]
 

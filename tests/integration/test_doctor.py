@@ -33,9 +33,11 @@ from scripts.doctor.intention import Intention
 from scripts.environment import ROOT, Environment, load_hcl
 from scripts.person import Person
 from scripts.user_pool import Settings, UserPool
+from tests.deployment import Deployment
 from tests.inventory import everything
+from tests.place import SENDER
 
-from .conftest import ONCE, SENDER, Deployment
+from .conftest import ONCE
 from .test_trigger import black_hole
 
 pytestmark = pytest.mark.needs("local-aws")

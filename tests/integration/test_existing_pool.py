@@ -11,8 +11,9 @@ from click.testing import CliRunner, Result
 from scripts import trigger
 from scripts.environment import LOCAL_ACCOUNT
 from scripts.person import VERIFICATION, Application, Person
+from tests.deployment import Deployment
 
-from .conftest import ONCE, Deployment
+from .conftest import ONCE
 
 # all that AWS lets be set, as far as the emulator keeps it
 SETTINGS: dict[str, Any] = {

@@ -8,8 +8,9 @@ import pytest
 
 from notifications.notification import LEASE
 from scripts.person import Application, Person
+from tests.deployment import Deployment
 
-from .conftest import WAYS, Deployment
+from .conftest import WAYS
 
 Outage = Callable[[Deployment], AbstractContextManager[None]]
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens

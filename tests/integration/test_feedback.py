@@ -5,8 +5,8 @@ import secrets
 import pytest
 
 from scripts.catalogue import Catalogue
+from tests.deployment import Deployment
 
-from .conftest import Deployment
 from .test_catalogues import sample
 
 # SNS tells nothing of a mail that bounces

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import SENDER, Deployment, Probe
+from tests.deployment import Deployment, Probe
+from tests.place import SENDER
 
 pytestmark = pytest.mark.needs("enforcement")
 # nothing that a condition like this is put on is there, so nothing is left behind

@@ -10,8 +10,8 @@ import pytest
 
 from notifications.notification import milliseconds
 from scripts.catalogue import Catalogue
+from tests.deployment import Deployment, Member
 
-from .conftest import Deployment, Member
 from .test_catalogues import LINK, sample
 from .test_requests import order
 

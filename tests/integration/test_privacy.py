@@ -8,8 +8,8 @@ import pytest
 
 from scripts.catalogue import Catalogue
 from scripts.person import Application, Person, wait_for
+from tests.deployment import Deployment
 
-from .conftest import Deployment
 from .test_account import Known, finish, furnished, logged
 from .test_api import code_of
 from .test_catalogues import LINK, sample

@@ -25,8 +25,9 @@ from scripts import reconcile
 from scripts.environment import ROOT
 from scripts.ledger import Ledger, Orphan
 from scripts.person import Person, wait_for
+from tests.deployment import Deployment
 
-from .conftest import ONCE, Deployment
+from .conftest import ONCE
 from .test_account import due_now, finish, furnished, logged, traces
 
 pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")

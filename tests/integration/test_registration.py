@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from scripts.person import CONFIRMATION, WELCOME, Application, Person, wait_for
-
-from .conftest import Deployment
+from tests.deployment import Deployment
 
 pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")
 

@@ -14,8 +14,8 @@ import pytest
 from notifications.notification import timestamp
 from scripts.catalogue import Catalogue
 from scripts.person import Person, wait_for
+from tests.deployment import Deployment, Member
 
-from .conftest import Deployment, Member
 from .test_catalogues import sample
 
 pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")

@@ -14,8 +14,9 @@ from scripts import package
 from scripts.environment import ROOT
 from scripts.functions import Functions
 from scripts.person import WELCOME, Person
+from tests.deployment import Deployment
 
-from .conftest import ONCE, Deployment
+from .conftest import ONCE
 
 pytestmark = [ONCE, pytest.mark.needs("local-aws")]
 OLD, NEW = "has been successfully created", "is a newer one"

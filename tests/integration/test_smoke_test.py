@@ -7,8 +7,7 @@ from rich.console import Console
 
 from scripts.smoke_test import PREFIX, SmokeTest, SmokeTestError
 from scripts.story import Story
-
-from .conftest import Deployment
+from tests.deployment import Deployment
 
 pytestmark = pytest.mark.needs("trigger")
 

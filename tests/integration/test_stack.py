@@ -11,8 +11,9 @@ import pytest
 
 from scripts import package, state_bucket
 from scripts.environment import ROOT
+from tests.deployment import Deployment
 
-from .conftest import ONCE, Deployment
+from .conftest import ONCE
 
 # what a shell may hold: all of it would lead to a real account, or away from the emulator
 HOSTILE = {

@@ -3,8 +3,9 @@
 import pytest
 
 from scripts.person import WELCOME, Person
+from tests.deployment import Deployment
+from tests.place import Place
 
-from .conftest import Deployment, Place
 from .test_registration import confirmed_by_administrator
 
 

@@ -14,8 +14,7 @@ import pytest
 from notifications.clients import TRIGGER
 from scripts.environment import LOOPBACK
 from scripts.person import Application, Person
-
-from .conftest import Deployment
+from tests.deployment import Deployment
 
 COGNITO_WAITS_SECONDS = 5
 
