@@ -1,0 +1,11 @@
+"""The sections of `make bench`, by name, in the order of the page."""
+
+from collections.abc import Callable, Mapping
+
+from tests.bench import package
+from tests.bench.result import Result
+from tests.bench.run import Run
+
+SECTIONS: Mapping[str, Callable[[Run], Result]] = {
+    "package": package.measure,
+}
