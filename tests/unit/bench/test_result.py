@@ -43,7 +43,8 @@ def test_a_row_says_what_it_is_compared_with_and_how_sure_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (0.01234, "0.0123"), (12.34, "12.3"), (99.96, "100"), (1234567, "1,234,567")]
+    ("value", "text"),
+    [(0, "0"), (0.01234, "0.0123"), (12.34, "12.3"), (99.96, "100"), (1234567, "1,234,567")],
 )
 def test_numbers_have_three_digits_that_count(value: float, text: str) -> None:
     assert number(value) == text
