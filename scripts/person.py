@@ -102,6 +102,14 @@ class Mailbox:
             if kept.get("Token") == token
         ]
 
+    def direct(self) -> list[tuple[str, str]]:
+        """All texts and messages to devices, each with the number or token that has it."""
+        return [
+            (kept.get("Token") or number, kept["Message"])
+            for number, messages in self._get(PHONES)["sms_messages"].items()
+            for kept in messages
+        ]
+
     def wait_text(self, number: str, within: float = 15, count: int = 1) -> str:
         """The newest SMS to a number, once there are so many."""
         return wait_for("an SMS", lambda: newest(self.texts(number), count), within)

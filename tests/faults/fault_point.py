@@ -1,0 +1,287 @@
+"""The fault point: all that a function says to AWS passes through it, and it is where things go wrong.
+
+    with FaultPoint(emulator_url, emulator_pid) as point:
+        url = point.listen("deliver", lane="-1")      # the function's AWS_ENDPOINT_URL
+        point.arm("-1", Plan(Fault.RESET_AFTER, "sns:Publish TopicArn", "deliver", nth=1))
+        ...
+        made = point.disarm("-1")
+
+It is a proxy on loopback, with a port for each function of each lane, so that a request needs no mark to be
+known. What it hands on it hands on to the byte: the signature covers the Host header too.
+
+The faults of a call, together, are those of every line between two calls. Nothing leaves a process but its
+calls, so a process that dies somewhere between the answer to one call and the next has done the same to the
+world as one that dies at once on that answer, or at the last moment before the next call is made: KILL_AFTER
+and KILL_BEFORE. A process that dies while it waits has either been heard (KILL_AFTER) or not (KILL_BEFORE).
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import struct
+import threading
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import h11
+import psutil
+
+from tests.faults.calls import Call, call_of, refusal
+
+LOOPBACK = "127.0.0.1"
+# later than usual, and within what the functions wait for an answer: the trigger waits a second
+SLOW_SECONDS = 0.7
+# longer than any client waits
+HANG_SECONDS = 60.0
+
+
+class Fault(StrEnum):
+    """What goes wrong with a call."""
+
+    THROTTLED = "throttled"  # the service refuses it, since there are too many
+    FAILED = "500"  # the service fails, and has done nothing
+    RESET_BEFORE = "reset before"  # the connection breaks, and the service has not heard of it
+    RESET_AFTER = "reset after"  # the service has acted, and the connection breaks before its answer
+    HANG = "hang"  # the service has acted, and no answer comes until the client gives up
+    SLOW = "slow"  # the answer comes late
+    KILL_BEFORE = "kill before"  # the process is killed when it is about to make the call
+    KILL_AFTER = "kill after"  # the process is killed when the service has answered
+    TIMEOUT = "timeout"  # the process stands still before the call, until Lambda ends it
+
+
+@dataclass
+class Plan:
+    """A fault that is to be made.
+
+    call: as `str(Call)` names it. function: by its handler.
+    nth: which of these calls, from 1; None for each of them, as long as it is armed.
+    made: how often it was.
+    """
+
+    fault: Fault
+    call: str
+    function: str
+    nth: int | None = None
+    made: int = 0
+
+
+@dataclass
+class _Lane:
+    plan: Plan | None = None
+    seen: Counter[str] = field(default_factory=Counter)
+    calls: list[tuple[str, Call]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request as it came. raw: to the byte."""
+
+    method: str
+    path: str
+    headers: dict[bytes, bytes]
+    body: bytes
+    raw: bytes
+
+
+class FaultPoint:
+    """The proxy. Faults are made in one lane without another hearing of it.
+
+    Args:
+        upstream: the emulator's URL. pid: of the emulator, whose children are the functions' processes.
+    """
+
+    def __init__(self, upstream: str, pid: int) -> None:
+        at = urlsplit(upstream)
+        self._upstream = (str(at.hostname), int(at.port or 80))
+        self._pid = pid
+        self._lanes: dict[str, _Lane] = {}
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fault-point", daemon=True)
+        self._servers: list[asyncio.Server] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def listen(self, function: str, lane: str) -> str:
+        """The URL at which a function of a lane is to find AWS."""
+
+        async def serve() -> str:
+            async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                with contextlib.suppress(ConnectionError, h11.RemoteProtocolError, psutil.NoSuchProcess):
+                    await self._serve(function, lane, reader, writer)
+                writer.close()
+
+            server = await asyncio.start_server(one, LOOPBACK, 0)
+            self._servers.append(server)
+            return f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+
+        self._lanes.setdefault(lane, _Lane())
+        url: str = self._run(serve())
+        return url
+
+    def arm(self, lane: str, plan: Plan | None) -> None:
+        """From here on the calls of a lane are counted anew, and meet the fault where there is one."""
+        self._lanes[lane] = _Lane(plan)
+
+    def disarm(self, lane: str) -> list[tuple[str, Call]]:
+        """From here on all goes well in a lane.
+
+        Returns:
+            What its functions have called since it was armed, and which function it was.
+        """
+        before = self._lanes[lane]
+        self._lanes[lane] = _Lane()
+        return before.calls
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+
+    async def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+        waiting = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _serve(
+        self, function: str, lane: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """The requests of a connection, one after the other."""
+        while request := await _next_request(reader):
+            call = call_of(request.method, request.path, request.headers, request.body, lane)
+            fault = self._fault_of(function, lane, call)
+            if not await self._answer(fault, call, request.raw, writer):
+                return
+
+    def _fault_of(self, function: str, lane: str, call: Call) -> Fault | None:
+        at = self._lanes[lane]
+        at.calls.append((function, call))
+        plan = at.plan
+        if plan is None or (plan.function, plan.call) != (function, str(call)):
+            return None
+        at.seen[plan.call] += 1
+        if plan.nth not in (None, at.seen[plan.call]):
+            return None
+        plan.made += 1
+        return plan.fault
+
+    async def _answer(
+        self, fault: Fault | None, call: Call, raw: bytes, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Answers a request, or does what the fault says; whether the connection goes on."""
+        match fault:
+            case Fault.THROTTLED | Fault.FAILED:
+                refused = refusal(call, throttled=fault is Fault.THROTTLED)
+                lines = [f"{name}: {value}" for name, value in refused.headers]
+                head = [f"HTTP/1.1 {refused.status} Refused", *lines, f"Content-Length: {len(refused.body)}"]
+                writer.write("\r\n".join([*head, "", ""]).encode() + refused.body)
+            case Fault.RESET_BEFORE:
+                _reset(writer)
+                return False
+            case Fault.KILL_BEFORE:
+                self._signal(writer, signal.SIGKILL)
+                return False
+            case Fault.TIMEOUT:
+                process = self._signal(writer, signal.SIGSTOP)
+                while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                    await asyncio.sleep(0.2)
+                return False
+            case _:
+                answer = await _ask(self._upstream, raw)
+                match fault:
+                    case Fault.RESET_AFTER:
+                        _reset(writer)
+                        return False
+                    case Fault.HANG:
+                        await asyncio.sleep(HANG_SECONDS)
+                        return False
+                    case Fault.KILL_AFTER:
+                        self._signal(writer, signal.SIGKILL)
+                        return False
+                    case Fault.SLOW:
+                        await asyncio.sleep(SLOW_SECONDS)
+                writer.write(answer)
+        await writer.drain()
+        return True
+
+    def _signal(self, writer: asyncio.StreamWriter, what: signal.Signals) -> psutil.Process:
+        """Signals the process at the other end, which is one of the emulator's, and no other."""
+        port = writer.get_extra_info("peername")[1]
+        for process in psutil.Process(self._pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if any(at.laddr.port == port for at in process.net_connections("tcp4")):
+                    os.kill(process.pid, what)
+                    return process
+        raise RuntimeError(f"no process of the emulator's holds port {port}")
+
+
+async def _ask(address: tuple[str, int], raw: bytes) -> bytes:
+    """The emulator's answer to a request, to the byte. The connection is new: an old one may be closed."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        writer.write(raw)
+        await writer.drain()
+        parser = h11.Connection(h11.CLIENT)
+        # so that h11 sees where the answer ends: that hangs on none of the methods that are used
+        parser.send(h11.Request(method="POST", target="/", headers=[("Host", "x"), ("Content-Length", "0")]))
+        parser.send(h11.EndOfMessage())
+        answer = b""
+        while not isinstance(event := parser.next_event(), h11.EndOfMessage):
+            if event is h11.NEED_DATA:
+                data = await reader.read(65536)
+                answer += data
+                parser.receive_data(data)
+        return answer
+    finally:
+        writer.close()
+
+
+async def _next_request(reader: asyncio.StreamReader) -> _Request | None:
+    """The next request of a connection; None when there is none. The SDK sends no two at once."""
+    parser = h11.Connection(h11.SERVER)
+    raw, body = b"", b""
+    head: h11.Request | None = None
+    while True:
+        match parser.next_event():
+            case h11.NEED_DATA:
+                data = await reader.read(65536)
+                raw += data
+                parser.receive_data(data)
+            case h11.Request() as request:
+                head = request
+            case h11.Data() as part:
+                body += part.data
+            case h11.EndOfMessage() if head:
+                return _Request(head.method.decode(), head.target.decode(), dict(head.headers), body, raw)
+            case _:
+                return None
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Ends a connection with RST instead of FIN."""
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def positions(calls: list[tuple[str, Call]], function: str) -> Iterator[tuple[str, int]]:
+    """Each call of a function by its name, and which of that name it is, from 1."""
+    seen: Counter[str] = Counter()
+    for caller, call in calls:
+        if caller == function:
+            seen[str(call)] += 1
+            yield str(call), seen[str(call)]
