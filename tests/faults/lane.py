@@ -217,7 +217,7 @@ class Lane(Deployment):
         which it is hidden. Returns the messages that were handed over.
         """
         sqs, url = self.client("sqs"), self.outputs["notification_queue_url"]
-        messages = sqs.receive_message(
+        messages: list[Row] = sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=360, AttributeNames=["All"]
         ).get("Messages", [])
         if not messages:
