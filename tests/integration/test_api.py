@@ -1,7 +1,6 @@
 """The HTTP API as people's applications call it: what each route does, and whom it lets in."""
 
 import json
-import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -17,28 +16,17 @@ from pycognito.aws_srp import AWSSRP
 from notifications.api.document import Operation, operations
 from notifications.api.exchange import MAX_BODY_BYTES
 from notifications.rows import unmarshal
-from scripts.catalogue import Catalogue
 from scripts.person import Person
 from tests.deployment import Deployment, Member
+from tests.samples import code_in, new_number, order, parcel
 
 from .conftest import ONCE
-from .test_catalogues import sample
 from .test_preferences import ALL_OFF, outcome
-from .test_requests import order
 
 pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")
 SIGNED_IN = [operation for operation in operations() if operation.signed_in]
 # a second or two, where AWS wants five minutes
 HASTY_SECONDS = 2
-
-
-def new_number() -> str:
-    return f"+1555{secrets.randbelow(10**7):07}"
-
-
-def parcel() -> dict[str, Any]:
-    """The data of the shop's template for shipping, which goes out by e-mail and push."""
-    return sample(Catalogue.example("shop"), "shipping")
 
 
 def add_device(member: Member, token: str = "") -> tuple[str, str]:
@@ -57,12 +45,6 @@ def add_phone(system: Deployment, member: Member) -> str:
     verified = member.call("PUT", "/phone", json={"phone_number": number, "code": code})
     assert (verified.status_code, verified.json()) == (200, {"phone_number": number})
     return number
-
-
-def code_in(text: str) -> str:
-    found = re.search(r"\b\d{6}\b", text)
-    assert found, "the text holds a code"
-    return found[0]
 
 
 def code_of(answer: httpx.Response) -> tuple[int, str]:

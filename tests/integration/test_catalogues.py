@@ -3,15 +3,15 @@
 import json
 import re
 from collections import Counter
-from typing import Any
 
 import pytest
 
 from notifications.message import Message
 from notifications.templates import Templates
-from scripts.catalogue import SAMPLE, Catalogue
+from scripts.catalogue import Catalogue
 from scripts.person import Mail, wait_for
 from tests.deployment import Deployment, Member
+from tests.samples import sample
 
 from .conftest import BATCHES
 
@@ -89,9 +89,3 @@ def assert_received(system: Deployment, member: Member, catalogue: Catalogue, ke
         pushed = [json.loads(push.message) for push in mailbox.pushes(member.device)]
         alert = {"title": expected.subject, "body": expected.text}
         assert [one["fcmV1Message"]["message"]["notification"] for one in pushed].count(alert) == 1
-
-
-def sample(catalogue: Catalogue, key: str) -> dict[str, Any]:
-    assert catalogue.templates
-    loaded: dict[str, Any] = json.loads((catalogue.templates / key / SAMPLE).read_text())
-    return loaded

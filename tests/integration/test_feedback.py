@@ -6,8 +6,7 @@ import pytest
 
 from scripts.catalogue import Catalogue
 from tests.deployment import Deployment
-
-from .test_catalogues import sample
+from tests.samples import sample
 
 # SNS tells nothing of a mail that bounces
 pytestmark = [

@@ -11,9 +11,9 @@ import pytest
 from notifications.notification import milliseconds
 from scripts.catalogue import Catalogue
 from tests.deployment import Deployment, Member
+from tests.samples import order, sample
 
-from .test_catalogues import LINK, sample
-from .test_requests import order
+from .test_catalogues import LINK
 
 pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")
 ALL_OFF = {"Email": False, "SMS": False, "Push": False}

@@ -9,12 +9,13 @@ import pytest
 from scripts.catalogue import Catalogue
 from scripts.person import Application, Person, wait_for
 from tests.deployment import Deployment
+from tests.samples import order, sample
+from tests.traces import Known, logged
 
-from .test_account import Known, finish, furnished, logged
+from .test_account import finish, furnished
 from .test_api import code_of
-from .test_catalogues import LINK, sample
+from .test_catalogues import LINK
 from .test_failures import mail_is_refused
-from .test_requests import order
 
 pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")
 # what API Gateway may write of a request: "Customize HTTP API access logs" has far more

@@ -26,9 +26,10 @@ from scripts.environment import ROOT
 from scripts.ledger import Ledger, Orphan
 from scripts.person import Person, wait_for
 from tests.deployment import Deployment
+from tests.traces import logged, traces
 
 from .conftest import ONCE
-from .test_account import due_now, finish, furnished, logged, traces
+from .test_account import due_now, finish, furnished
 
 pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")
 MANY = int(os.environ.get("RECONCILE_USERS", "130"))

@@ -15,19 +15,13 @@ from notifications.notification import timestamp
 from scripts.catalogue import Catalogue
 from scripts.person import Person, wait_for
 from tests.deployment import Deployment, Member
-
-from .test_catalogues import sample
+from tests.samples import order, sample
 
 pytestmark = pytest.mark.needs("mailbox", "trigger", "opt-in")
 # in full by one way for e-mail; enough to see by the other that it is all the same
 REQUESTS = {"sns": 200, "ses": 2000}
 CROWD = {"sns": 200, "ses": 2000}
 BY_SMS = {"orders": {"Email": False, "SMS": True}}
-
-
-def order(number: int | str) -> dict[str, Any]:
-    """The data of the shop's template for orders."""
-    return {**sample(Catalogue.example("shop"), "orders"), "order": f"<{number}>"}
 
 
 def refusable(mark: str, reader: Person, taken: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:
