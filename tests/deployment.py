@@ -75,7 +75,16 @@ class Deployment:
         return str(self.outputs["email_delivery"])
 
     def client(self, service: str, **options: Any) -> Any:
-        return self.environment.client(service, **options)
+        """A client; without options it is made once, which takes as long as many calls."""
+        if options:
+            return self.environment.client(service, **options)
+        if service not in self._clients:
+            self._clients[service] = self.environment.client(service)
+        return self._clients[service]
+
+    @cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
 
     @cached_property
     def dynamodb(self) -> Any:

@@ -16,11 +16,15 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from notifications.notification import PENDING, State
+from notifications.outbox import FANNING_OUT
 from notifications.reconciliation_pass import ROW_ID
-from notifications.rows import unmarshal
+from notifications.registration import Person as Registered
+from notifications.registration import record_of
+from notifications.rows import marshal, unmarshal
 from scripts.person import Person
 from tests.deployment import Row
 from tests.faults.lane import Lane
@@ -62,6 +66,16 @@ class Case(ABC):
         self.people.append(person := Person())
         return person
 
+    def registered(self, email: str = "", **attributes: object) -> Registered:
+        """A person with a record, as the trigger writes it, and no row. email: another than is theirs now."""
+        person = self.people[0] if self.people else self.person()
+        who = Registered(
+            person.username, f"sub-{person.username}", email or person.email, email_verified=True
+        )
+        record = {**record_of(who, datetime.now(UTC)), **attributes}
+        self.lane.dynamodb.put_item(TableName=self.lane.outputs["user_table_name"], Item=marshal(record))
+        return who
+
     # ------------------------------------------------------- what cases need to recover and to verify
 
     def pending(self) -> list[str]:
@@ -78,6 +92,18 @@ class Case(ABC):
             for notification_id in waiting:
                 self.lane.make_due(notification_id)
             self.lane.invoke("sweep", {})
+
+    def fan_out(self) -> None:
+        """Lets `broadcast` go on until all that is for everyone has become rows; at most so often."""
+        for _ in range(ROUNDS):
+            waiting = [
+                row["NotificationID"]["S"] for row in self.lane.rows() if row["State"]["S"] == FANNING_OUT
+            ]
+            if not waiting:
+                return
+            for notification_id in waiting:
+                self.lane.make_due(notification_id)
+            self.lane.invoke("broadcast", {})
 
     def check_records(self, people: Iterable[Person] | None = None) -> None:
         """Everybody has a record."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from notifications.notification import STREAM_GRACE, Notification, State, timestamp
 from notifications.registration import Person as Registered
-from notifications.registration import record_of, welcome_of
+from notifications.registration import welcome_of
 from notifications.rows import marshal
 from scripts.person import WELCOME, Person
 from tests.faults.lane import Lane
@@ -62,16 +62,6 @@ class Delivery(Case):
         )
 
     # ------------------------------------------------------- who is there, and what they are to get
-
-    def registered(self, email: str = "", **attributes: object) -> Registered:
-        """A person with a record, as the trigger writes it, and no row. email: another than is theirs now."""
-        person = self.people[0] if self.people else self.person()
-        who = Registered(
-            person.username, f"sub-{person.username}", email or person.email, email_verified=True
-        )
-        record = {**record_of(who, datetime.now(UTC)), **attributes}
-        self.lane.dynamodb.put_item(TableName=self.lane.outputs["user_table_name"], Item=marshal(record))
-        return who
 
     def welcome(self, who: Registered) -> None:
         self.put(welcome_of(who, datetime.now(UTC)))
