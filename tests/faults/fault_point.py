@@ -18,6 +18,7 @@ and KILL_BEFORE. A process that dies while it waits has either been heard (KILL_
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import struct
@@ -39,6 +40,8 @@ LOOPBACK = "127.0.0.1"
 SLOW_SECONDS = 0.7
 # longer than any client waits
 HANG_SECONDS = 60.0
+# as the SDK tells it ("Retry behavior" in the AWS SDKs and Tools Reference Guide)
+_RETRIED = re.compile(rb"attempt=(?!1\b)")
 
 
 class Fault(StrEnum):
@@ -104,6 +107,9 @@ class FaultPoint:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-point", daemon=True)
         self._servers: list[asyncio.Server] = []
+        # the calls that met a fault, by the SDK's own ids, and the lanes in which others were repeated
+        self._broken: set[bytes] = set()
+        self._disturbed: set[str] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -120,7 +126,14 @@ class FaultPoint:
 
         async def serve() -> str:
             async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                with contextlib.suppress(ConnectionError, h11.RemoteProtocolError, psutil.NoSuchProcess):
+                # a client that is gone; or all ends, and asyncio would tell of each that was cancelled
+                gone = (
+                    ConnectionError,
+                    h11.RemoteProtocolError,
+                    psutil.NoSuchProcess,
+                    asyncio.CancelledError,
+                )
+                with contextlib.suppress(*gone):
                     await self._serve(function, lane, reader, writer)
                 writer.close()
 
@@ -146,6 +159,15 @@ class FaultPoint:
         self._lanes[lane] = _Lane()
         return before.calls
 
+    def disturbed(self, lane: str) -> bool:
+        """Whether a call of the lane has failed that was to meet no fault, since this was last asked.
+
+        On a busy machine the emulator answers later than the functions wait, and they ask again.
+        """
+        disturbed = lane in self._disturbed
+        self._disturbed.discard(lane)
+        return disturbed
+
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
 
@@ -164,6 +186,13 @@ class FaultPoint:
         while request := await _next_request(reader):
             call = call_of(request.method, request.path, request.headers, request.body, lane)
             fault = self._fault_of(function, lane, call)
+            invocation = request.headers.get(b"amz-sdk-invocation-id", b"")
+            if fault:
+                self._broken.add(invocation)
+            elif invocation not in self._broken and _RETRIED.search(
+                request.headers.get(b"amz-sdk-request", b"")
+            ):
+                self._disturbed.add(lane)
             if not await self._answer(fault, call, request.raw, writer):
                 return
 
@@ -193,10 +222,10 @@ class FaultPoint:
                 _reset(writer)
                 return False
             case Fault.KILL_BEFORE:
-                self._signal(writer, signal.SIGKILL)
+                await self._signal(writer, signal.SIGKILL)
                 return False
             case Fault.TIMEOUT:
-                process = self._signal(writer, signal.SIGSTOP)
+                process = await self._signal(writer, signal.SIGSTOP)
                 while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                     await asyncio.sleep(0.2)
                 return False
@@ -210,7 +239,7 @@ class FaultPoint:
                         await asyncio.sleep(HANG_SECONDS)
                         return False
                     case Fault.KILL_AFTER:
-                        self._signal(writer, signal.SIGKILL)
+                        await self._signal(writer, signal.SIGKILL)
                         return False
                     case Fault.SLOW:
                         await asyncio.sleep(SLOW_SECONDS)
@@ -218,15 +247,27 @@ class FaultPoint:
         await writer.drain()
         return True
 
-    def _signal(self, writer: asyncio.StreamWriter, what: signal.Signals) -> psutil.Process:
+    async def _signal(self, writer: asyncio.StreamWriter, what: signal.Signals) -> psutil.Process:
         """Signals the process at the other end, which is one of the emulator's, and no other."""
-        port = writer.get_extra_info("peername")[1]
+        address = writer.get_extra_info("sockname")
+        url = f"http://{address[0]}:{address[1]}"
+        return await asyncio.to_thread(self._signal_who, url, writer.get_extra_info("peername")[1], what)
+
+    def _signal_who(self, url: str, port: int, what: signal.Signals) -> psutil.Process:
+        """Signals the function's process that finds AWS at a URL and holds a port."""
+        found = []
         for process in psutil.Process(self._pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                if any(at.laddr.port == port for at in process.net_connections("tcp4")):
-                    os.kill(process.pid, what)
-                    return process
-        raise RuntimeError(f"no process of the emulator's holds port {port}")
+                if process.environ().get("AWS_ENDPOINT_URL") == url:
+                    found.append(process)
+        if len(found) > 1:
+            found = [
+                each for each in found if any(at.laddr.port == port for at in each.net_connections("tcp4"))
+            ]
+        if not found:
+            raise RuntimeError(f"no process of the emulator's finds AWS at {url}")
+        os.kill(found[0].pid, what)
+        return found[0]
 
 
 async def _ask(address: tuple[str, int], raw: bytes) -> bytes:

@@ -24,11 +24,17 @@ from scripts import package
 from scripts.person import Application
 from tests.deployment import Deployment, Row
 from tests.faults.fault_point import FaultPoint
+from tests.faults.mailbox import SharedMailbox
 
 TABLES = ("user_table_name", "notification_table_name", "channel_rate_table_name")
 QUEUES = ("notification_queue_url", "refused_queue_url")
+# the emulator can be slow when much runs side by side
+SHARED = Config(max_pool_connections=64)
 # for a function that is given all its time, and then is ended
-PATIENCE = Config(read_timeout=240, retries={"total_max_attempts": 1}, max_pool_connections=4)
+PATIENCE = SHARED.merge(Config(read_timeout=240, retries={"total_max_attempts": 1}))
+_MAKING = threading.Lock()
+_CLIENTS: dict[tuple[str | None, str], Any] = {}
+_MAILBOXES: dict[str, SharedMailbox] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +63,14 @@ class Lane(Deployment):
         lane._make()
         return lane
 
-    @cached_property
-    def functions(self) -> Any:
-        return self.client("lambda", config=PATIENCE)
+    def client(self, service: str, **options: Any) -> Any:
+        """The one client of a service that all lanes share: to make one takes longer than most calls."""
+        with _MAKING:
+            key = self.base.environment.endpoint_url, service
+            if key not in _CLIENTS:
+                config = PATIENCE if service == "lambda" else SHARED
+                _CLIENTS[key] = self.base.client(service, config=config, **options)
+            return _CLIENTS[key]
 
     @cached_property
     def _making(self) -> threading.Lock:
@@ -178,7 +189,11 @@ class Lane(Deployment):
 
     @cached_property
     def application(self) -> Application:
-        return replace(self.base.application, client_id=self.outputs["user_pool_client_id"])
+        with _MAKING:
+            url = str(self.base.environment.endpoint_url)
+            mailbox = _MAILBOXES.setdefault(url, SharedMailbox(url))
+            usual = self.base.application
+        return replace(usual, client_id=self.outputs["user_pool_client_id"], mailbox=mailbox)
 
     # ------------------------------------------------------- what AWS does by itself
 

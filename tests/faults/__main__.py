@@ -1,0 +1,145 @@
+"""Breaks every AWS call of every function in every way, and looks what came of the people."""
+
+import multiprocessing
+import os
+import queue
+import shlex
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from scripts.environment import BUILD, ROOT
+from tests.faults import report
+from tests.faults.matrix import Matrix, Result, Trial
+from tests.faults.scenario import scenarios
+from tests.place import emulated
+from tests.progress import progress
+
+PAGE = BUILD / "faults.html"
+DATA = BUILD / "faults.json"
+WAYS = ("ses", "sns")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """So many trials are to be run."""
+
+    trials: int
+
+
+@dataclass(frozen=True)
+class Over:
+    """One way for e-mail is done with. error: what ended it; empty when nothing did."""
+
+    error: str = ""
+
+
+def run_way(way: str, only: Sequence[str], lanes: int, told: "Queue[Begun | Result | Over]") -> None:
+    """All trials with e-mail going out one way, in an emulator of their own; for a process of its own."""
+
+    def wanted(trial: Trial) -> bool:
+        return all(each in trial.name for each in only)
+
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            emulated(Path(folder), as_deployed=False) as place,
+            Matrix.of(place.deploy(way)) as matrix,
+        ):
+            matrix.run(
+                way,
+                scenarios(way),
+                wanted,
+                lanes,
+                begun=lambda trials: told.put(Begun(trials)),
+                ended=told.put,
+            )
+    except KeyboardInterrupt:
+        told.put(Over("interrupted"))
+    except Exception as error:
+        told.put(Over(f"{way}: {type(error).__name__}: {error}"))
+    else:
+        told.put(Over())
+
+
+@click.command()
+@click.option(
+    "--only",
+    multiple=True,
+    help="Only trials whose name has this in it; repeat it for trials that have all of these. The names are"
+    " in build/faults.json.",
+)
+@click.option("--way", type=click.Choice(WAYS), help="Only with e-mail going out this way.")
+@click.option(
+    "--lanes", type=click.IntRange(1, 64), default=8, show_default=True, help="How many run side by side."
+)
+def main(only: tuple[str, ...], way: str | None, lanes: int) -> None:
+    """Break every AWS call in every way, once and for a stretch, and write build/faults.html and .json.
+
+    Fails when somebody or something was lost, went to somebody else, or arrived twice where the design does
+    not say that it can.
+    """
+    ways = (way,) if way else WAYS
+    arguments = [*(part for each in only for part in ("--only", each)), *(["--way", way] if way else [])]
+    command = (
+        f"make test-faults ARGS={shlex.quote(shlex.join(arguments))}" if arguments else "make test-faults"
+    )
+    results, errors = run(ways, only, lanes)
+    report.write(results, command, PAGE, DATA)
+    console = Console(width=None if os.isatty(1) else 200)
+    console.print(report.terminal(results))
+    for result in results:
+        if result.wrong:
+            console.print(f"{result.trial.name}\n    {result.wrong}", markup=False, highlight=False)
+    console.print(f"{PAGE.relative_to(ROOT)}, {DATA.relative_to(ROOT)}", highlight=False)
+    if errors:
+        raise click.ClickException("; ".join(errors))
+    if not results:
+        raise click.ClickException("No trial has such a name.")
+    if any(result.wrong for result in results):
+        raise SystemExit(1)
+
+
+def run(ways: Sequence[str], only: Sequence[str], lanes: int) -> tuple[list[Result], list[str]]:
+    """The results of all trials, and what ended a way before its time."""
+    context = multiprocessing.get_context("spawn")
+    told: Any = context.Queue()
+    children = [context.Process(target=run_way, args=(each, only, lanes, told)) for each in ways]
+    for child in children:
+        child.start()
+    results: list[Result] = []
+    errors: list[str] = []
+    trials, over = 0, 0
+    with progress() as shown:
+        shown.stage("Deploying")
+        while over < len(ways):
+            try:
+                match told.get(timeout=5):
+                    case Begun() as begun:
+                        trials += begun.trials
+                        shown.stage("Trials")
+                    case Result() as result:
+                        results.append(result)
+                        shown.at(len(results), trials)
+                    case Over() as done:
+                        over += 1
+                        errors += [done.error] if done.error else []
+            except queue.Empty:
+                if not any(child.is_alive() for child in children):
+                    errors.append("a process ended without a word")
+                    break
+            except KeyboardInterrupt:
+                shown.stage("Cleaning up")
+    for child in children:
+        child.join()
+    return sorted(results, key=lambda each: each.trial.name), errors
+
+
+if __name__ == "__main__":
+    main()

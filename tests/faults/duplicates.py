@@ -1,0 +1,42 @@
+"""Where the design says that a message can arrive twice, and why; anywhere else a duplicate is a failure.
+
+README, "The way of a registration": "Delivery is at least once. A duplicate is possible only when a worker
+dies, or loses DynamoDB, between sending and recording that it has sent, or when a service takes a message and
+its answer is lost."
+"""
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+from tests.faults.fault_point import Fault
+
+_DIES = frozenset({Fault.KILL_BEFORE, Fault.TIMEOUT})
+_LOST_ANSWER = frozenset({Fault.RESET_AFTER, Fault.HANG, Fault.KILL_AFTER})
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Calls and faults with which a message may arrive more than once."""
+
+    calls: Set[str]
+    faults: Set[Fault]
+    why: str
+
+
+ALLOWED = (
+    Allowed(
+        {"sns:Publish TopicArn", "sns:Publish PhoneNumber", "sns:Publish TargetArn", "ses:SendEmail"},
+        _LOST_ANSWER,
+        "the service took the message, and its answer was lost",
+    ),
+    Allowed(
+        {"dynamodb:UpdateItem Notifications"},
+        _DIES,
+        "the worker died between sending and recording that it had sent",
+    ),
+)
+
+
+def reason(call: str, fault: Fault) -> str:
+    """Why a message may arrive twice with this fault of this call; empty where it may not."""
+    return next((each.why for each in ALLOWED if call in each.calls and fault in each.faults), "")

@@ -1,0 +1,234 @@
+"""Every call with every fault, once and for a stretch of time: which trials there are, what came of each."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from scripts.local_aws import process
+from tests.deployment import Deployment
+from tests.faults import duplicates
+from tests.faults.calls import Call
+from tests.faults.fault_point import Fault, FaultPoint, Plan, positions
+from tests.faults.lane import Lane
+from tests.faults.scenario import Scenario
+
+# how often the function is called while a fault lasts
+CALLED_IN_A_STRETCH = 2
+# the machine may be so busy that a client gives up by itself: that is a fault that nobody asked for
+TRIES = 3
+TIMEOUTS_AT_ONCE = 40
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One fault of one call of one scenario.
+
+    call: as its name is, by `str(Call)`. nth: which of these, from 1; None for all, for a stretch of time.
+    """
+
+    way: str
+    scenario: str
+    function: str
+    call: str
+    nth: int | None
+    fault: Fault
+
+    @property
+    def name(self) -> str:
+        """By which the same trial can be run again."""
+        when = "stretch" if self.nth is None else f"once, {self.nth}"
+        return f"{self.way} / {self.scenario} / {self.call} / {self.fault} ({when})"
+
+    def plan(self) -> Plan:
+        return Plan(self.fault, self.call, self.function, self.nth)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a trial. duplicates: messages too many. wrong: what must not be, or nothing."""
+
+    trial: Trial
+    duplicates: int = 0
+    wrong: str = ""
+
+    @property
+    def json(self) -> dict[str, Any]:
+        of_trial = {**asdict(self.trial), "name": self.trial.name}
+        return {**of_trial, "duplicates": self.duplicates, "wrong": self.wrong}
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> Self:
+        trial = Trial(
+            said["way"],
+            said["scenario"],
+            said["function"],
+            said["call"],
+            said["nth"],
+            Fault(said["fault"]),
+        )
+        return cls(trial, said["duplicates"], said["wrong"])
+
+
+def trials(way: str, scenario: Scenario, calls: Sequence[tuple[str, Call]]) -> Iterator[Trial]:
+    """Every call that was seen with every fault.
+
+    A timeout is the longest of all faults, and to the world what KILL_BEFORE is: the first call of each name
+    has it, and no stretch.
+    """
+
+    def trial(call: str, nth: int | None, fault: Fault) -> Trial:
+        return Trial(way, str(scenario), scenario.function, call, nth, fault)
+
+    seen = list(positions(list(calls), scenario.function))
+    for call, nth in seen:
+        for fault in Fault:
+            if fault is not Fault.TIMEOUT or nth == 1:
+                yield trial(call, nth, fault)
+    for call in dict.fromkeys(call for call, _nth in seen):
+        for fault in Fault:
+            if fault is not Fault.TIMEOUT:
+                yield trial(call, None, fault)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Runs scenarios with a deployed system, side by side."""
+
+    base: Deployment
+    point: FaultPoint
+
+    @classmethod
+    @contextmanager
+    def of(cls, base: Deployment) -> Iterator["Matrix"]:
+        url = str(base.environment.endpoint_url)
+        emulator = process.find(int(urlsplit(url).port or 0))
+        assert emulator, f"the emulator at {url} was not started from here: its functions cannot be killed"
+        with FaultPoint(url, emulator.pid) as point:
+            yield cls(base, point)
+
+    @contextmanager
+    def lanes(self, numbers: Iterable[int]) -> Iterator["queue.SimpleQueue[Lane]"]:
+        """Lanes to be taken, and put back."""
+        free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
+        made: list[Lane] = []
+        try:
+            for number in numbers:
+                made.append(Lane.of(self.base, self.point, number))
+                free.put(made[-1])
+            yield free
+        finally:
+            for lane in made:
+                lane.unmake()
+
+    def calls(self, lane: Lane, scenario: Scenario) -> list[tuple[str, Call]]:
+        """What a scenario's functions call where nothing goes wrong.
+
+        Raises:
+            AssertionError: something does.
+        """
+        calls, twice = self._run(lane, scenario, None)
+        assert not twice, f"{scenario}: {twice} duplicate(s) without any fault"
+        return calls
+
+    def result(self, lane: Lane, scenario: Scenario, trial: Trial) -> Result:
+        """What comes of a trial."""
+        for _ in range(TRIES):
+            result = self._result(lane, scenario, trial)
+            if not self.point.disturbed(lane.name) or not result.wrong:
+                break
+        return result
+
+    def _result(self, lane: Lane, scenario: Scenario, trial: Trial) -> Result:
+        plan = trial.plan()
+        try:
+            _calls, twice = self._run(lane, scenario, plan)
+        except Exception as error:
+            return Result(trial, wrong=f"{type(error).__name__}: {error}"[:500])
+        if not plan.made:
+            return Result(trial, twice, "the call was not made, and so was the fault not")
+        if twice and not duplicates.reason(trial.call, trial.fault):
+            return Result(trial, twice, f"{twice} duplicate(s), which the design does not allow")
+        return Result(trial, twice)
+
+    def _run(self, lane: Lane, scenario: Scenario, plan: Plan | None) -> tuple[list[tuple[str, Call]], int]:
+        lane.clean()
+        case = scenario.begin(lane)
+        self.point.arm(lane.name, plan)
+        try:
+            for _ in range(CALLED_IN_A_STRETCH if plan and plan.nth is None else 1):
+                case.act()
+        finally:
+            calls = self.point.disarm(lane.name)
+        case.recover()
+        return calls, case.verify()
+
+    def run(
+        self,
+        way: str,
+        scenarios: Sequence[Scenario],
+        wanted: Callable[[Trial], bool],
+        lanes: int,
+        *,
+        begun: Callable[[int], None],
+        ended: Callable[[Result], None],
+    ) -> None:
+        """Runs the trials that are wanted, and tells what came of each.
+
+        Timeouts have lanes of their own: they do nothing but wait.
+
+        Args:
+            begun: is told how many there are. ended: is told of each, by one thread at a time.
+        """
+        one_at_a_time = threading.Lock()
+        with ThreadPoolExecutor(lanes) as pool, self.lanes(range(lanes)) as free:
+
+            def in_lane(where: "queue.SimpleQueue[Lane]", do: Callable[..., Any], *args: Any) -> Any:
+                lane = where.get()
+                try:
+                    return do(lane, *args)
+                finally:
+                    where.put(lane)
+
+            def tell(done: "Future[Result]") -> None:
+                if not done.cancelled():
+                    with one_at_a_time:
+                        ended(done.result())
+
+            seen = list(pool.map(lambda each: in_lane(free, self.calls, each), scenarios))
+            todo = [
+                (scenario, trial)
+                for scenario, calls in zip(scenarios, seen, strict=True)
+                for trial in trials(way, scenario, calls)
+                if wanted(trial)
+            ]
+            slow = list(
+                {(each.function, each.call): (it, each) for it, each in todo if _waits(each)}.values()
+            )
+            quick = [(it, each) for it, each in todo if not _waits(each)]
+            begun(len(slow) + len(quick))
+            waiting = min(len(slow), TIMEOUTS_AT_ONCE)
+            with (
+                ThreadPoolExecutor(max(waiting, 1)) as patient,
+                self.lanes(range(lanes, lanes + waiting)) as more,
+            ):
+                futures = [patient.submit(in_lane, more, self.result, *each) for each in slow]
+                futures += [pool.submit(in_lane, free, self.result, *each) for each in quick]
+                try:
+                    for future in futures:
+                        future.add_done_callback(tell)
+                    for future in futures:
+                        future.result()
+                finally:
+                    # whoever has had enough waits for what runs, and for no more
+                    for future in futures:
+                        future.cancel()
+
+
+def _waits(trial: Trial) -> bool:
+    """Whether it does nothing but wait, for as long as a function may run: one of each call is enough."""
+    return trial.fault is Fault.TIMEOUT
