@@ -10,6 +10,7 @@ schedule. Cognito calls the lane's trigger itself.
 """
 
 import json
+import secrets
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
@@ -49,7 +50,7 @@ class Lane(Deployment):
     name: str
 
     @classmethod
-    def of(cls, base: Deployment, point: FaultPoint, number: int) -> "Lane":
+    def of(cls, base: Deployment, point: FaultPoint) -> "Lane":
         """Makes a lane. Its functions are made when they are first called."""
         lane = cls(
             base.stack,
@@ -58,18 +59,19 @@ class Lane(Deployment):
             base.lacks,
             base=base,
             point=point,
-            name=f"-lane{number}",
+            name=f"-lane{secrets.token_hex(3)}",
         )
         lane._make()
         return lane
 
     def client(self, service: str, **options: Any) -> Any:
         """The one client of a service that all lanes share: to make one takes longer than most calls."""
+        if options:
+            return self.base.client(service, **options)
         with _MAKING:
             key = self.base.environment.endpoint_url, service
             if key not in _CLIENTS:
-                config = PATIENCE if service == "lambda" else SHARED
-                _CLIENTS[key] = self.base.client(service, config=config, **options)
+                _CLIENTS[key] = self.base.client(service, config=PATIENCE if service == "lambda" else SHARED)
             return _CLIENTS[key]
 
     @cached_property

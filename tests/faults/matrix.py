@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -112,13 +112,13 @@ class Matrix:
             yield cls(base, point)
 
     @contextmanager
-    def lanes(self, numbers: Iterable[int]) -> Iterator["queue.SimpleQueue[Lane]"]:
+    def lanes(self, count: int) -> Iterator["queue.SimpleQueue[Lane]"]:
         """Lanes to be taken, and put back."""
         free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
         made: list[Lane] = []
         try:
-            for number in numbers:
-                made.append(Lane.of(self.base, self.point, number))
+            for _ in range(count):
+                made.append(Lane.of(self.base, self.point))
                 free.put(made[-1])
             yield free
         finally:
@@ -185,7 +185,7 @@ class Matrix:
             begun: is told how many there are. ended: is told of each, by one thread at a time.
         """
         one_at_a_time = threading.Lock()
-        with ThreadPoolExecutor(lanes) as pool, self.lanes(range(lanes)) as free:
+        with ThreadPoolExecutor(lanes) as pool, self.lanes(lanes) as free:
 
             def in_lane(where: "queue.SimpleQueue[Lane]", do: Callable[..., Any], *args: Any) -> Any:
                 lane = where.get()
@@ -214,7 +214,7 @@ class Matrix:
             waiting = min(len(slow), TIMEOUTS_AT_ONCE)
             with (
                 ThreadPoolExecutor(max(waiting, 1)) as patient,
-                self.lanes(range(lanes, lanes + waiting)) as more,
+                self.lanes(waiting) as more,
             ):
                 futures = [patient.submit(in_lane, more, self.result, *each) for each in slow]
                 futures += [pool.submit(in_lane, free, self.result, *each) for each in quick]

@@ -17,7 +17,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ClassVar
 
 from notifications.notification import PENDING, State
 from notifications.outbox import FANNING_OUT
@@ -66,9 +65,12 @@ class Case(ABC):
         self.people.append(person := Person())
         return person
 
-    def registered(self, email: str = "", **attributes: object) -> Registered:
-        """A person with a record, as the trigger writes it, and no row. email: another than is theirs now."""
-        person = self.people[0] if self.people else self.person()
+    def registered(self, person: Person | None = None, email: str = "", **attributes: object) -> Registered:
+        """A person with a record, as the trigger writes it, and no row.
+
+        person: one of the case; somebody new where it is not given. email: another than is theirs now.
+        """
+        person = person or self.person()
         who = Registered(
             person.username, f"sub-{person.username}", email or person.email, email_verified=True
         )
@@ -169,8 +171,6 @@ class Scenario:
     function: str
     begin: Callable[[Lane], Case]
     way: str = ""
-
-    WAYS: ClassVar = ("sns", "ses")
 
     def __str__(self) -> str:
         return f"{self.function}: {self.name}"

@@ -172,7 +172,7 @@ def moved(function: str) -> Callable[[Lane], Case]:
         case = Delivery(lane, function=function)
         person = case.person()
         who = case.registered(
-            Person(person.username, "before.example.com").email, Preferences=on_channels("Email")
+            person, Person(person.username, "before.example.com").email, Preferences=on_channels("Email")
         )
         case.opted_in(who)
         lane.change_record(person, Email=person.email)
