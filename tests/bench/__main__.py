@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as Terminal
 
 from scripts.environment import BUILD, ROOT
-from tests.bench.result import COLUMNS, Result
+from tests.bench.result import COLUMNS, Result, median
 from tests.bench.run import Run
 from tests.bench.sections import SECTIONS
 from tests.page import Page
@@ -61,7 +61,7 @@ def _summary(results: Mapping[str, Result]) -> Terminal:
         table.add_section()
         for row in result.rows:
             style = {"met": "green", "missed": "red"}.get(row.verdict, "")
-            table.add_row(*map(str, row.cells), style=style)
+            table.add_row(*map(str, row.cells(median)), style=style)
     return table
 
 

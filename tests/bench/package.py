@@ -5,7 +5,6 @@ from collections import Counter
 
 import altair
 
-from scripts import package
 from tests.bench.result import Result, Row, number
 from tests.bench.run import Run
 from tests.bench.statistics import Estimate
@@ -13,19 +12,17 @@ from tests.page import Chart, Table
 
 
 def measure(run: Run) -> Result:
-    """Builds the package as a deploy does, and weighs what is in it."""
-    archive = run.folder / "lambda.zip"
-    package.build(archive)
+    """Weighs what is in the package."""
     sizes: Counter[str] = Counter()
     files: Counter[str] = Counter()
-    with zipfile.ZipFile(archive) as opened:
+    with zipfile.ZipFile(run.package) as opened:
         for entry in opened.infolist():
             top = entry.filename.split("/")[0]
             sizes[top] += entry.file_size
             files[top] += 1
     return Result(
         "Package",
-        [Row("Package", Estimate.exact(archive.stat().st_size / 1e6), "MB")],
+        [Row("Package", Estimate.exact(run.package.stat().st_size / 1e6), "MB")],
         [
             Table(
                 ["Part", "kB", "Files"],

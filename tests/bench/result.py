@@ -1,6 +1,6 @@
 """What a section has measured, and whether it is what was aimed at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -34,14 +34,13 @@ class Row:
             return ""
         return "met" if (self.ratio or self.ours).value <= self.aim else "missed"
 
-    @property
-    def cells(self) -> list[str | Cell]:
-        """As a table shows it, under COLUMNS."""
-        other = f"{self.against}: {amount(self.other, self.unit)}" if self.other else self.against
+    def cells(self, said: Callable[[Estimate, str], str]) -> list[str | Cell]:
+        """As a table shows it, under COLUMNS. said: how an estimate is told."""
+        other = f"{self.against}: {said(self.other, self.unit)}" if self.other else self.against
         aim = f"≤ {self.aim:g}{'' if self.ratio else f' {self.unit}'}" if self.aim is not None else ""
         verdict = Cell(self.verdict, "good" if self.verdict == "met" else "bad")
-        ratio = amount(self.ratio) if self.ratio else ""
-        return [self.what, amount(self.ours, self.unit), other, ratio, aim, verdict]
+        ratio = said(self.ratio, "") if self.ratio else ""
+        return [self.what, said(self.ours, self.unit), other, ratio, aim, verdict]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Result:
     def section(self) -> Section:
         """The section of the page."""
         notes = [f"{row.what}: {row.note}" for row in self.rows if row.note]
-        rows = [Table(COLUMNS, [row.cells for row in self.rows])] if self.rows else []
+        rows = [Table(COLUMNS, [row.cells(amount) for row in self.rows])] if self.rows else []
         return Section(self.title, [*rows, *map(Paragraph, notes), *self.blocks])
 
     @property
@@ -69,9 +68,14 @@ class Result:
         return {"title": self.title, "rows": rows, "data": dict(self.data)}
 
 
-def amount(estimate: Estimate, unit: str = "") -> str:
+def median(estimate: Estimate, unit: str) -> str:
+    """A value without its range."""
+    return f"{number(estimate.value)} {unit}".strip()
+
+
+def amount(estimate: Estimate, unit: str) -> str:
     """A value with its range, to three significant digits: "12.3 ms (11.9 to 13)"."""
-    value = f"{number(estimate.value)} {unit}".strip()
+    value = median(estimate, unit)
     if estimate.low == estimate.high:
         return value
     return f"{value} ({number(estimate.low)} to {number(estimate.high)})"

@@ -1,9 +1,16 @@
 """What every section of a run is given."""
 
+import compileall
+import shutil
+import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from scripts import package
 from tests.progress import Progress
+
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -17,3 +24,28 @@ class Run:
     folder: Path
     progress: Progress
     rounds: int | None = None
+
+    @cached_property
+    def package(self) -> Path:
+        """The functions' package, as a deploy builds it."""
+        archive = self.folder / "lambda.zip"
+        package.build(archive)
+        return archive
+
+    @cached_property
+    def task(self) -> Path:
+        """What Lambda makes of the package, and beside it the functions that ours are compared with."""
+        folder = self.folder / "task"
+        with zipfile.ZipFile(self.package) as archive:
+            archive.extractall(folder)
+        for name in ("obvious.py", "bare.py"):
+            shutil.copy(HERE / name, folder)
+        return folder
+
+    @cached_property
+    def compiled(self) -> Path:
+        """The same, with bytecode."""
+        folder = self.folder / "compiled"
+        shutil.copytree(self.task, folder)
+        compileall.compile_dir(folder, quiet=2)
+        return folder

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.bench import package
+from tests.bench import cold, package, warm
 from tests.bench.result import Result
 from tests.bench.run import Run
 
 SECTIONS: Mapping[str, Callable[[Run], Result]] = {
+    "trigger": warm.measure,
+    "cold": cold.measure,
     "package": package.measure,
 }

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.bench.result import COLUMNS, Result, Row, amount, number
+from tests.bench.result import COLUMNS, Result, Row, amount, median, number
 from tests.bench.statistics import Estimate
 
 
@@ -23,7 +23,7 @@ def test_an_aim_is_met_by_the_ratio_where_there_is_one(
 ) -> None:
     row = Row("a", Estimate.exact(ours), "ms", ratio=(ratio and Estimate.exact(ratio)) or None, aim=aim)
     assert row.verdict == verdict
-    assert str(row.cells[-1]) == verdict
+    assert str(row.cells(amount)[-1]) == verdict
 
 
 def test_a_row_says_what_it_is_compared_with_and_how_sure_it_is() -> None:
@@ -32,7 +32,7 @@ def test_a_row_says_what_it_is_compared_with_and_how_sure_it_is() -> None:
         ratio=Estimate(0.31, 0.3, 0.32),
         aim=0.4,
     )
-    assert dict(zip(COLUMNS, map(str, row.cells), strict=True)) == {
+    assert dict(zip(COLUMNS, map(str, row.cells(amount)), strict=True)) == {
         "What": "trigger",
         "Ours": "1.23 ms (1.2 to 1.3)",
         "Compared with": "obvious: 4 ms (3.9 to 4.1)",
@@ -48,6 +48,11 @@ def test_a_row_says_what_it_is_compared_with_and_how_sure_it_is() -> None:
 )
 def test_numbers_have_three_digits_that_count(value: float, text: str) -> None:
     assert number(value) == text
+
+
+def test_a_terminal_has_no_room_for_ranges() -> None:
+    row = Row("trigger", Estimate(1.234, 1.2, 1.3), "ms", ratio=Estimate(0.31, 0.3, 0.32))
+    assert list(map(str, row.cells(median))) == ["trigger", "1.23 ms", "", "0.31", "", ""]
 
 
 def test_an_exact_value_has_no_range() -> None:
