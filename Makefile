@@ -49,7 +49,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
 .PHONY: help demo plan plan-review drift deploy smoke-test unlock rollback outputs destroy package doctor reconcile notify preview \
         attach-trigger detach-trigger local-up local-status local-down \
         deploy-role deploy-calls github \
-        test test-unit test-terraform test-integration test-localstack bench \
+        test test-unit test-terraform test-integration test-localstack test-faults bench \
         lint test-lint hooks fmt docs lock clean
 
 help: ## List the targets
@@ -153,6 +153,9 @@ test-integration: $(READY) ## Deploy and drive the flow; AWS_ENDPOINT_URL=… fo
 
 test-localstack: $(if $(AWS_ENDPOINT_URL),$(READY),$(LOCALSTACK_READY)) ## Modules and channels on LocalStack: its core, or AWS_ENDPOINT_URL=…
 	@$(RUN) pytest -v tests/localstack $(TESTS)
+
+test-faults: $(READY) ## Break every AWS call of every function in every way; ARGS="--way ses --only 'kill after'"
+	@$(RUN) tests.faults $(ARGS)
 
 bench: $(READY) ## Measure speed, size and cost beside the obvious version; ARGS="--only trigger --rounds 50"
 	@$(RUN) tests.bench $(ARGS)
