@@ -42,6 +42,7 @@ SLOW_SECONDS = 0.7
 HANG_SECONDS = 60.0
 # as the SDK tells it ("Retry behavior" in the AWS SDKs and Tools Reference Guide)
 _RETRIED = re.compile(rb"attempt=(?!1\b)")
+_HANDLE = re.compile(rb'"ReceiptHandle":\s*"([^"]+)"')
 
 
 class Fault(StrEnum):
@@ -110,6 +111,8 @@ class FaultPoint:
         # the calls that met a fault, by the SDK's own ids, and the lanes in which others were repeated
         self._broken: set[bytes] = set()
         self._disturbed: set[str] = set()
+        # receipt handles, by queue
+        self._handed_out: dict[str, list[str]] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -167,6 +170,10 @@ class FaultPoint:
         disturbed = lane in self._disturbed
         self._disturbed.discard(lane)
         return disturbed
+
+    def handed_out(self, queue: str) -> list[str]:
+        """The receipt handles of the messages of a queue that functions have read, since this was last asked."""
+        return self._handed_out.pop(queue, [])
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)

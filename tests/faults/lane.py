@@ -277,6 +277,14 @@ class Lane(Deployment):
                 ExpressionAttributeValues={":now": {"N": "1"}},
             )
 
+    def show_hidden(self, output: str) -> None:
+        """What time does: messages of a queue that a function has read and left there show again."""
+        sqs, url = self.client("sqs"), self.outputs[output]
+        for handle in self.point.handed_out(url):
+            with suppress(sqs.exceptions.ClientError):
+                # it may be gone
+                sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=0)
+
     # ------------------------------------------------------- what a case leaves
 
     def rows(self, output: str = "notification_table_name") -> list[Row]:

@@ -5,6 +5,7 @@ person is told to try again, in a way that programs understand too: see `notific
 """
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,17 +14,15 @@ from typing import Any
 
 from notifications.api.devices import device_row_id
 from notifications.erasure_job import ERASING, erasure_id
-from notifications.notification import HISTORY, Notification, State
-from notifications.registration import Person as Registered
-from notifications.rows import marshal
 from notifications.tokens import Tokens, Unsubscription
 from tests.deployment import Row
+from tests.faults.history import put, sent
 from tests.faults.lane import Lane
 from tests.faults.scenario import ROUNDS, Case, Scenario, duplicates
-from tests.samples import code_in, new_number, order
+from tests.samples import code_in, new_number
 
-# what Lambda says of a function whose process has died, or has had all its time
-DIED = {"Runtime.ExitError", "Sandbox.Timedout"}
+# what the emulator says of a function whose process has died, or has had all its time
+DIED = re.compile(r"Worker process died|Task timed out .*")
 HOURS = {"start": "22:00", "end": "07:00", "time_zone": "Europe/Berlin"}
 # somebody else has changed the preferences, for all that the person can tell
 STALE = (409, "stale_version")
@@ -116,7 +115,9 @@ class Visit(Case):
         }
         answer, error = self.lane.invoke("api", event)
         if error:
-            assert answer.get("errorType") in DIED, f"the function has failed: {answer.get('errorType')}"
+            assert DIED.fullmatch(answer["errorMessage"]), (
+                f"the function has failed: {answer['errorMessage']}"
+            )
             return Answer(500, {"message": "Internal Server Error"}, died=True)
         is_page = answer["headers"].get("Content-Type", "").startswith("text/html")
         text = answer["body"]
@@ -292,9 +293,9 @@ def reads_history(lane: Lane) -> Case:
     who = case.registered()
     ids = [f"app#{number}-{who.user_id}" for number in range(2)]
     for number, notification_id in enumerate(ids):
-        put(case, history_of(who, notification_id, number))
+        put(lane, sent(who, notification_id, number))
     # whoever had the user name before
-    put(case, {**history_of(who, f"app#former-{who.user_id}", 9), "Sub": "former"})
+    put(lane, {**sent(who, f"app#former-{who.user_id}", 9), "Sub": "former"})
 
     def check() -> int:
         assert [one["id"] for one in case.answers[-1].body["notifications"]] == ids[::-1]
@@ -302,28 +303,6 @@ def reads_history(lane: Lane) -> Case:
 
     case.check = check
     return case
-
-
-def history_of(who: Registered, notification_id: str, minute: int = 0) -> Row:
-    """A row that was sent; the later the minute, the newer."""
-    sent = datetime.now(UTC) - timedelta(hours=1) + timedelta(minutes=minute)
-    row = Notification(
-        notification_id=notification_id,
-        user_id=who.user_id,
-        sub=who.sub,
-        category="orders",
-        template="orders",
-        created_at=sent,
-        good_until=sent + HISTORY,
-        due_at=sent,
-        state=State.SENT,
-        data=order(notification_id),
-    ).to_row()
-    return {name: value for name, value in row.items() if name not in ("DueAt", "DueShard")}
-
-
-def put(case: Case, row: Row) -> None:
-    case.lane.dynamodb.put_item(TableName=case.lane.outputs["notification_table_name"], Item=marshal(row))
 
 
 def follows_link(method: str) -> Callable[[Lane], Case]:
