@@ -172,7 +172,7 @@ class FaultPoint:
         return disturbed
 
     def handed_out(self, queue: str) -> list[str]:
-        """The receipt handles of the messages of a queue that functions have read, since this was last asked."""
+        """The receipt handles of messages of a queue that functions have read, since this was last asked."""
         return self._handed_out.pop(queue, [])
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:

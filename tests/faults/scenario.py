@@ -22,10 +22,11 @@ from notifications.notification import PENDING, State
 from notifications.outbox import FANNING_OUT
 from notifications.reconciliation_pass import ROW_ID
 from notifications.registration import Person as Registered
-from notifications.registration import record_of
+from notifications.registration import record_of, welcome_of
 from notifications.rows import marshal, unmarshal
 from scripts.person import Person
 from tests.deployment import Row
+from tests.faults.history import put
 from tests.faults.lane import Lane
 
 # rounds of what time does after a fault: more than any of them needs, and an end for what goes nowhere
@@ -77,6 +78,18 @@ class Case(ABC):
         record = {**record_of(who, datetime.now(UTC)), **attributes}
         self.lane.dynamodb.put_item(TableName=self.lane.outputs["user_table_name"], Item=marshal(record))
         return who
+
+    def subscribed(self, who: Registered, *, answered: bool = True) -> None:
+        """Subscribes somebody who has a record, which only `deliver` may, and opts in for them, if wanted."""
+        welcome = welcome_of(who, datetime.now(UTC)).to_row()
+        put(self.lane, welcome)
+        self.lane.stream(welcome["NotificationID"])
+        if answered:
+            self.lane.application.opt_in(Person(who.user_id, who.email.partition("@")[2]))
+        self.lane.dynamodb.delete_item(
+            TableName=self.lane.outputs["notification_table_name"],
+            Key=marshal({"NotificationID": welcome["NotificationID"]}),
+        )
 
     # ------------------------------------------------------- what cases need to recover and to verify
 

@@ -25,6 +25,7 @@ from scripts import reconcile
 from scripts.environment import ROOT
 from scripts.ledger import Ledger, Orphan
 from scripts.person import Person, wait_for
+from tests.accounts import made_by_administrator
 from tests.deployment import Deployment
 from tests.traces import logged, traces
 
@@ -60,20 +61,6 @@ def run(system: Deployment, *, apply: bool = True) -> dict[str, Any]:
         report = one.report()
         one.ledger.end()
     return report
-
-
-def made_by_administrator(system: Deployment, person: Person) -> str:
-    """Somebody whom an administrator has made, for whom no trigger runs; their subject."""
-    user = system.application.cognito.admin_create_user(
-        UserPoolId=system.pool,
-        Username=person.username,
-        MessageAction="SUPPRESS",
-        UserAttributes=[
-            {"Name": "email", "Value": person.email},
-            {"Name": "email_verified", "Value": "true"},
-        ],
-    )["User"]
-    return next(str(entry["Value"]) for entry in user["Attributes"] if entry["Name"] == "sub")
 
 
 def with_a_password(system: Deployment, person: Person) -> str:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from notifications.api.devices import device_row_id
-from notifications.erasure_job import ERASING, erasure_id
+from notifications.erasure_job import ERASING, device_row_id, erasure_id
 from notifications.tokens import Tokens, Unsubscription
 from tests.deployment import Row
 from tests.faults.history import put, sent

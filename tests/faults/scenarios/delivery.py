@@ -97,17 +97,6 @@ class Delivery(Case):
             TableName=self.lane.outputs["notification_table_name"], Item=marshal(row.to_row())
         )
 
-    def opted_in(self, who: Registered) -> None:
-        """Subscribes somebody who has a record, and says yes for them. Nobody but `deliver` may subscribe."""
-        self.put(welcome_of(who, datetime.now(UTC)))
-        self.lane.stream(self.row)
-        person = self.people[0]
-        self.lane.application.opt_in(Person(person.username, who.email.partition("@")[2]))
-        self.lane.dynamodb.delete_item(
-            TableName=self.lane.outputs["notification_table_name"],
-            Key={"NotificationID": {"S": self.row}},
-        )
-
     def with_device(self, *, enabled: bool = True) -> dict[str, object]:
         """A device of theirs, as it stands in the record."""
         (application,) = json.loads(self.lane.variables("api")["PUSH_APPLICATIONS"]).values()
@@ -138,7 +127,7 @@ def every_channel(function: str) -> Callable[[Lane], Case]:
             Devices=case.with_device(),
         )
         if lane.way == "sns":
-            case.opted_in(who)
+            case.subscribed(who)
         case.order(who)
         return case
 
@@ -174,7 +163,7 @@ def moved(function: str) -> Callable[[Lane], Case]:
         who = case.registered(
             person, Person(person.username, "before.example.com").email, Preferences=on_channels("Email")
         )
-        case.opted_in(who)
+        case.subscribed(who)
         lane.change_record(person, Email=person.email)
         case.order(who)
         case.before_recovery = lambda: say_yes(case)

@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from notifications.api.devices import device_row_id
-from notifications.channels.sns_email import filter_policy
-from notifications.erasure_job import begin
-from notifications.notification import timestamp
+from notifications.channels.sns_email import digest
+from notifications.erasure import WATCH
+from notifications.erasure_job import ERASING, begin, device_row_id, erasure_id, watch_id
+from notifications.notification import milliseconds, timestamp
 from notifications.outbox import ERASURES, Outbox
 from notifications.registration import Person as Registered
-from scripts.person import Person
+from notifications.rows import marshal
 from tests.accounts import made_by_administrator
 from tests.deployment import Member
 from tests.faults.history import put, sent
 from tests.faults.lane import Lane
 from tests.faults.scenario import Case, Scenario
+from tests.samples import new_number
 from tests.traces import Known, stored
 
 # two turns, an interrupted one of each, and a look at what is watched
@@ -27,13 +28,14 @@ TURNS = 8
 
 @dataclass
 class Erased(Case):
-    """Two people of whom there is something everywhere; the first is to be erased, and has deleted the account.
+    """Two people. The first has deleted the account, and is to be erased; the other is to lose nothing.
 
-    known: what each could be known by.
+    known: what each could be known by. before: what was stored of the other.
     """
 
     known: list[Known] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
+    before_recovery: Callable[[], None] = field(default=lambda: None)
 
     def act(self) -> None:
         self.turn()
@@ -47,6 +49,7 @@ class Erased(Case):
         self.lane.invoke("erase", {})
 
     def recover(self) -> None:
+        self.before_recovery()
         for _ in range(TURNS):
             if not self.jobs():
                 break
@@ -71,47 +74,38 @@ class Erased(Case):
 
     # ------------------------------------------------------- who is there
 
+    def known_by(self, *, phone: str = "", endpoint: str = "") -> Registered:
+        """Somebody with an account and a record."""
+        person = self.person()
+        sub = made_by_administrator(self.lane, person)
+        self.known.append(Known(Member(person, sub, "", "", phone), (endpoint,) if endpoint else ()))
+        return Registered(person.username, sub, person.email, email_verified=True)
+
     def furnished(self) -> Registered:
-        """Somebody with an account, a subscription, a device, a number, a history and a dead letter."""
-        lane, person = self.lane, self.person()
-        sub, device, token = made_by_administrator(lane, person), secrets.token_hex(8), secrets.token_hex(16)
+        """Somebody with a subscription, a device, a number, a history and a dead letter."""
+        lane, device, phone = self.lane, secrets.token_hex(8), new_number()
         (application,) = json.loads(lane.variables("api")["PUSH_APPLICATIONS"]).values()
-        arn = lane.client("sns").create_platform_endpoint(PlatformApplicationArn=application, Token=token)
-        endpoint, now = arn["EndpointArn"], timestamp(datetime.now(UTC))
-        phone = f"+1555{secrets.randbelow(10**7):07}"
-        who = Registered(person.username, sub, person.email, email_verified=True)
+        endpoint = lane.client("sns").create_platform_endpoint(
+            PlatformApplicationArn=application, Token=secrets.token_hex(16)
+        )["EndpointArn"]
+        now = timestamp(datetime.now(UTC))
+        who = self.known_by(phone=phone, endpoint=endpoint)
         self.registered(
-            person,
-            Sub=sub,
+            self.people[-1],
+            Sub=who.sub,
             PhoneNumber=phone,
-            SubscriptionArn=self.subscribed(person),
             Devices={device: {"EndpointArn": endpoint, "Platform": "GCM", "At": now}},
         )
-        owner = {"UserID": who.user_id, "Sub": sub, "CreatedAt": now}
-        put(lane, {"NotificationID": device_row_id(device), **owner})
+        self.subscribed(who)
         put(lane, sent(who, f"app#{who.user_id}"))
-        letter = {
-            "reason": {"code": "unknown_category"},
-            "request": json.dumps({"to": {"user": who.user_id}}),
-        }
+        owner = {"UserID": who.user_id, "Sub": who.sub, "CreatedAt": now}
+        put(lane, {"NotificationID": device_row_id(device), **owner})
+        request = {"to": {"user": who.user_id}, "category": "no_such"}
+        letter = {"reason": {"code": "unknown_category"}, "request": json.dumps(request)}
         lane.client("sqs").send_message(
             QueueUrl=lane.outputs["refused_queue_url"], MessageBody=json.dumps(letter)
         )
-        self.known.append(Known(Member(person, sub, "", "", phone), (endpoint,)))
         return who
-
-    def subscribed(self, person: Person, *, answered: bool = True) -> str:
-        """The ARN of a subscription of theirs, which they have answered, or not yet."""
-        arn = self.lane.client("sns").subscribe(
-            TopicArn=self.lane.outputs["notification_topic_arn"],
-            Protocol="email",
-            Endpoint=person.email,
-            Attributes={"FilterPolicy": filter_policy(person.email)},
-            ReturnSubscriptionArn=True,
-        )["SubscriptionArn"]
-        if answered:
-            self.lane.application.opt_in(person)
-        return str(arn)
 
     def delete(self, who: Registered) -> None:
         """What DELETE /account does."""
@@ -133,4 +127,59 @@ def everything(lane: Lane) -> Case:
     return case
 
 
-SCENARIOS = [Scenario("the first turn, with everything there", "erase", everything)]
+def nothing_but_an_opt_in(lane: Lane) -> Case:
+    """The second turn, when all else is gone: a subscription that nobody has answered is to be watched."""
+    case = Erased(lane)
+    who = case.known_by()
+    case.registered(case.people[0], Sub=who.sub)
+    case.subscribed(who, answered=False)
+    case.furnished()
+    case.before = case.found(case.known[1])
+    case.delete(who)
+    lane.client("cognito-idp").admin_delete_user(UserPoolId=lane.pool, Username=who.user_id)
+    put(lane, {**(lane.notification(erasure_id(who.sub)) or {}), "Repeated": True})
+    case.before_recovery = lambda: answer_late(case)
+    return case
+
+
+def answer_late(case: Erased) -> None:
+    """The person is erased, and answers the question all the same."""
+    watch = watch_id(digest(case.people[0].email))
+    for _ in range(TURNS):
+        if case.jobs() in ([watch], []):
+            break
+        case.turn()
+    if case.jobs():
+        case.lane.application.opt_in(case.people[0])
+
+
+def watched(lane: Lane) -> Case:
+    """Of somebody who is erased nothing is known but a digest; and their subscription is confirmed now."""
+    case = Erased(lane)
+    who = case.known_by()
+    case.registered(case.people[0], Sub=who.sub)
+    case.subscribed(who)
+    case.furnished()
+    case.before = case.found(case.known[1])
+    lane.client("cognito-idp").admin_delete_user(UserPoolId=lane.pool, Username=who.user_id)
+    lane.dynamodb.delete_item(TableName=lane.outputs["user_table_name"], Key=marshal({"UserID": who.user_id}))
+    address, now = digest(who.email), datetime.now(UTC)
+    put(
+        lane,
+        {
+            "NotificationID": watch_id(address),
+            "Address": address,
+            "WatchUntil": milliseconds(now + WATCH),
+            "DueAt": milliseconds(now),
+            "DueShard": ERASURES,
+            "State": ERASING,
+        },
+    )
+    return case
+
+
+SCENARIOS = [
+    Scenario("the first turn, with everything there", "erase", everything, "sns"),
+    Scenario("the second turn, with an opt-in that is pending", "erase", nothing_but_an_opt_in, "sns"),
+    Scenario("a pending opt-in was answered late", "erase", watched, "sns"),
+]
