@@ -48,15 +48,19 @@ def newest(received: list[T], count: int) -> T | None:
 
 @dataclass(frozen=True)
 class Mail:
-    """A delivered e-mail. Header and tag names are as the sender wrote them; mails of SNS have none."""
+    """A delivered e-mail. Header and tag names are as the sender wrote them; mails of SNS have none.
+
+    at: when it was sent, in seconds since 1970.
+    """
 
     to: list[str]
     subject: str
     text: str
-    at: str
+    at: float
     html: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    message_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,11 @@ class Mailbox:
     url: str
 
     def all(self) -> list[Mail]:
-        return [
-            Mail(
-                mail["To"],
-                mail["Subject"],
-                mail["BodyText"],
-                mail["Timestamp"],
-                mail.get("BodyHtml") or "",
-                {header["Name"]: header["Value"] for header in mail.get("Headers", [])},
-                {tag["Name"]: tag["Value"] for tag in mail.get("EmailTags", [])},
-            )
-            for mails in self._get(MAILBOX)["messages"].values()
-            for mail in mails
-        ]
+        return _mails(self._get(MAILBOX))
+
+    def since(self, moment: float) -> list[Mail]:
+        """Those that were sent from a moment on, in seconds since 1970."""
+        return _mails(self._get(f"{MAILBOX}?since={moment!r}"))
 
     def texts(self, number: str) -> list[str]:
         """The SMS that a number in E.164 has received, oldest first."""
@@ -128,6 +124,23 @@ class Mailbox:
 
     def _get(self, path: str) -> Any:
         return httpx.get(f"{self.url}{path}", trust_env=False, timeout=10).raise_for_status().json()
+
+
+def _mails(shown: Any) -> list[Mail]:
+    return [
+        Mail(
+            mail["To"],
+            mail["Subject"],
+            mail["BodyText"],
+            mail["Timestamp"],
+            mail.get("BodyHtml") or "",
+            {header["Name"]: header["Value"] for header in mail.get("Headers", [])},
+            {tag["Name"]: tag["Value"] for tag in mail.get("EmailTags", [])},
+            mail["MessageId"],
+        )
+        for mails in shown["messages"].values()
+        for mail in mails
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """What MiniStack's SES lacks: SendEmail's headers, tags and configuration set, and the events that follow.
 
+And a mailbox that can be read as it fills: `?since=…` asks for the mails from a moment on, in seconds since 1970.
+
 Rules: "SendEmail", "MessageHeader", "MessageTag" and "Message" (SES API v2 reference: characters, lengths,
 fifteen headers), "Using the Amazon SES mailbox simulator" (which addresses bounce and complain), "Contents of
 event data that Amazon SES publishes to Amazon SNS", and "Actions, resources, and condition keys for Amazon
@@ -16,6 +18,7 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from email.utils import parseaddr
+from itertools import takewhile
 from typing import Any
 
 from ministack import app
@@ -30,6 +33,7 @@ Response = tuple[int, dict[str, str], bytes]
 SEND = ("POST", "/v2/email/outbound-emails")
 CREATE_IDENTITY = ("POST", "/v2/email/identities")
 PRINCIPAL = "ses.amazonaws.com"
+MAILBOX = "/_ministack/ses/messages"
 TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 HEADER_NAME = re.compile(r"[!-9;-~]{1,126}")
 HEADER_VALUE = re.compile(r"[ -~]{1,870}")
@@ -45,10 +49,12 @@ def install() -> None:
 
 
 def showing(original: Callable[..., Awaitable[Response | None]]) -> Callable[..., Awaitable[Response | None]]:
-    """The mailbox shows of a mail what it was given too."""
+    """The mailbox shows of a mail what it was given too, and shows the newest alone to those who want it so."""
 
-    async def show(*request: Any) -> Response | None:
-        answer = await original(*request)
+    async def show(method: str, path: str, headers: Json, query: Json) -> Response | None:
+        if (method, path) == ("GET", MAILBOX) and "since" in query:
+            return newest(query["since"])
+        answer = await original(method, path, headers, query)
         if answer is None or answer[0] != 200:
             return answer
         kept = {mail["MessageId"]: mail for mails in first._sent_emails.to_dict().values() for mail in mails}
@@ -60,6 +66,19 @@ def showing(original: Callable[..., Awaitable[Response | None]]) -> Callable[...
         return answer[0], answer[1], json.dumps(shown).encode()
 
     return show
+
+
+def newest(since: str | list[str]) -> Response:
+    """The mails from a moment on, found from the end: whoever asks often does not read all each time."""
+    try:
+        moment = float(since[0] if isinstance(since, list) else since)
+    except ValueError:
+        return bad_request("since must be a number of seconds since 1970.")
+    shown: dict[str, list[Json]] = {}
+    for scope, mails in first._sent_emails.to_dict().items():
+        found = list(takewhile(lambda mail: mail["Timestamp"] >= moment, reversed(mails)))
+        shown.setdefault(scope[0], []).extend(reversed(found))
+    return 200, {"Content-Type": "application/json"}, json.dumps({"messages": shown}).encode()
 
 
 def handling(original: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:

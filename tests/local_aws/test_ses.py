@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.local_aws.conftest import Aws, Json, refused, unique
+from tests.local_aws.conftest import Aws, HttpError, Json, get, refused, unique
 
 HEADERS = [
     {"Name": "List-Unsubscribe", "Value": "<https://example.com/unsubscribe?token=a>"},
@@ -55,6 +55,20 @@ def test_a_mail_carries_its_headers_tags_and_configuration_set(
     assert (mail["BodyText"], mail["BodyHtml"]) == ("text", "<p>html</p>")
     assert (mail["Headers"], mail["EmailTags"]) == (HEADERS, tags)
     assert mail["ConfigurationSetName"] == configuration_set
+
+
+def test_the_mailbox_shows_what_came_from_a_moment_on(aws: Aws, domain: str) -> None:
+    before, after = f"{unique('to')}@example.com", f"{unique('to')}@example.com"
+    send(aws, f"shop@{domain}", before)
+    (first,) = aws.mails(before)
+    send(aws, f"shop@{domain}", after)
+    mailbox = f"{aws.url}/_ministack/ses/messages?since="
+    held = json.loads(get(f"{mailbox}{first['Timestamp'] + 0.000001!r}"))["messages"]
+    assert [mail["To"] for mails in held.values() for mail in mails] == [[after]]
+    held = json.loads(get(f"{mailbox}{first['Timestamp']!r}"))["messages"]
+    assert [mail["To"] for mails in held.values() for mail in mails] == [[before], [after]]
+    with pytest.raises(HttpError, match="number of seconds"):
+        get(f"{mailbox}yesterday")
 
 
 @pytest.mark.parametrize(
