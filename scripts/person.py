@@ -136,7 +136,7 @@ def _mails(shown: Any) -> list[Mail]:
             mail.get("BodyHtml") or "",
             {header["Name"]: header["Value"] for header in mail.get("Headers", [])},
             {tag["Name"]: tag["Value"] for tag in mail.get("EmailTags", [])},
-            mail["MessageId"],
+            mail.get("MessageId", ""),
         )
         for mails in shown["messages"].values()
         for mail in mails

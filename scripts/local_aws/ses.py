@@ -1,6 +1,7 @@
 """What MiniStack's SES lacks: SendEmail's headers, tags and configuration set, and the events that follow.
 
-And a mailbox that can be read as it fills: `?since=…` asks for the mails from a moment on, in seconds since 1970.
+And a mailbox that can be read as it fills: `?since=…` asks for the mails from a moment on, in seconds since
+1970.
 
 Rules: "SendEmail", "MessageHeader", "MessageTag" and "Message" (SES API v2 reference: characters, lengths,
 fifteen headers), "Using the Amazon SES mailbox simulator" (which addresses bounce and complain), "Contents of
@@ -49,7 +50,7 @@ def install() -> None:
 
 
 def showing(original: Callable[..., Awaitable[Response | None]]) -> Callable[..., Awaitable[Response | None]]:
-    """The mailbox shows of a mail what it was given too, and shows the newest alone to those who want it so."""
+    """The mailbox shows of a mail what it was given too; and the newest alone, if that is asked for."""
 
     async def show(method: str, path: str, headers: Json, query: Json) -> Response | None:
         if (method, path) == ("GET", MAILBOX) and "since" in query:

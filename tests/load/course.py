@@ -1,0 +1,257 @@
+"""The course of a run: what is done, in which order, and what is left of it after an interruption."""
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from notifications.rows import unmarshal
+from scripts.catalogue import Catalogue
+from scripts.local_aws.process import LocalAws, resident
+from scripts.person import Mail
+from tests.deployment import Deployment, Row
+from tests.load.crowd import Crowd
+from tests.load.figures import percentile
+from tests.load.journal import CONFIRMED, SIGNED_UP, Event, Journal
+from tests.load.schedule import Step, arrivals, steps
+from tests.load.verdict import Verdict, judge
+
+SAMPLE_SECONDS = 1.0
+# a person who has opted in is looked at after ten seconds and more, by a sweep that comes every minute
+WELCOMED_WITHIN = 200.0
+# fanned out from the next minute on
+BROADCAST_WITHIN = 420.0
+SETTLED_WITHIN = 120.0
+CATEGORY = "promotions"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much load, and for how long.
+
+    ways: how e-mail goes out, while the rate is steady and after that.
+    rate, seconds: people a second while it is steady, and for how long.
+    highest: the highest rate; 0 to look for it.
+    first, last, factor, step_seconds: the rates that are tried then, and for how long each.
+    people: how many are to have come, once the highest rate has been held.
+    longest: but no longer than so many seconds.
+    """
+
+    ways: tuple[str, str] = ("sns", "ses")
+    rate: float = 3.0
+    seconds: float = 45.0
+    highest: float = 0.0
+    first: float = 6.0
+    last: float = 60.0
+    factor: float = 1.25
+    step_seconds: float = 10.0
+    people: int = 2000
+    longest: float = 90.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there was in the end."""
+
+    verdict: Verdict
+    rows: Sequence[Row]
+    mails: Sequence[Mail]
+
+
+@dataclass(frozen=True)
+class Course:
+    """One run's phases, each of which can be gone on with. say: is told what happens, again and again."""
+
+    run: str
+    journal: Journal
+    plan: Plan
+    say: Callable[[str], None]
+
+    @property
+    def mark(self) -> str:
+        """In every mail of the broadcast, and in no other."""
+        return f"LOAD-{self.run.upper()}"
+
+    def phase(self, crowd: Crowd, name: str, rate: float, seconds: float) -> None:
+        """Lets people come at a rate, and returns when the last one was due."""
+        before = self.journal.last("phase", name=name)
+        if before is None:
+            chance = random.Random(f"{self.run} {name}")  # noqa: S311 - not a secret
+            begin = self.journal.clock() + 0.5
+            self.journal.write("phase", name=name, way=crowd.way, rate=rate, begin=begin, end=begin + seconds)
+            crowd.come(name, (begin + moment for moment in arrivals(rate, seconds, chance)))
+            before = self.journal.last("phase", name=name)
+            assert before
+        self.wait(lambda: self.journal.clock() >= before["end"], crowd, name, before["end"])
+
+    def finish(self, crowd: Crowd) -> None:
+        """Waits for whoever is to come still and until everybody is welcomed, or it takes too long.
+
+        The check says who is not.
+        """
+        last = max((one.due[SIGNED_UP] for one in self.journal.everybody()), default=0.0)
+        self.wait(lambda: self.journal.clock() > last, crowd, "those who are still to come", last)
+        end = self.journal.clock() + WELCOMED_WITHIN
+        self.wait(lambda: not crowd.on_their_way() or self.journal.clock() > end, crowd, "the last ones")
+
+    def wait(self, over: Callable[[], bool], crowd: Crowd, name: str, end: float | None = None) -> None:
+        while not over():
+            left = f", {max(end - self.journal.clock(), 0):.0f} s" if end else ""
+            self.say(
+                f"{name}{left}: {len(self.journal.people)} people,"
+                f" {crowd.on_their_way()} on their way, {len(crowd.welcomed)} welcomed"
+            )
+            time.sleep(0.25)
+
+    def steady(self, system: Deployment) -> None:
+        """A rate that is a fraction of what there is room for, until everybody is welcomed."""
+        with self.stage("steady", system) as crowd:
+            if crowd:
+                self.phase(crowd, "steady", self.plan.rate, self.plan.seconds)
+
+    def search(self, system: Deployment) -> None:
+        """The highest rate that is kept: one step after the other, until one is not."""
+        if self.plan.highest:
+            return
+        with self.stage("search", system) as crowd:
+            if crowd is None:
+                return
+            # what was cut off says nothing: once those are done with, it is done again, with others
+            self.finish(crowd)
+            for rate in steps(self.plan.first, self.plan.last, self.plan.factor):
+                known = self.journal.last("step", rate=rate) or self._step(crowd, rate)
+                if known["behind"]:
+                    break
+
+    def hold(self, system: Deployment) -> None:
+        """The highest rate, for longer."""
+        with self.stage("hold", system) as crowd:
+            if crowd:
+                rate, before = self.highest, len(self.journal.people)
+                seconds = min(max(self.plan.people - before, 1) / rate, self.plan.longest)
+                self.phase(crowd, "highest", rate, seconds)
+
+    @property
+    def highest(self) -> float:
+        """The highest rate: what was said, or the highest that was kept."""
+        kept = [float(event["rate"]) for event in self.journal.all("step") if not event["behind"]]
+        return self.plan.highest or max(kept, default=self.plan.first)
+
+    @contextmanager
+    def stage(self, name: str, system: Deployment) -> Iterator[Crowd | None]:
+        """A part of the course with a crowd, until everybody in it is done; none if it is over already."""
+        if self.journal.last("done", stage=name):
+            yield None
+            return
+        with Crowd(system, self.run, self.journal, self.mark) as crowd:
+            crowd.resume()
+            yield crowd
+            self.finish(crowd)
+        self.journal.write("done", stage=name)
+
+    def _step(self, crowd: Crowd, rate: float) -> Event:
+        tries = len({event["name"] for event in self.journal.all("phase") if event["rate"] == rate})
+        name = f"{rate:g}/s" + f", try {tries + 1}" * bool(tries)
+        self.phase(crowd, name, rate, self.plan.step_seconds)
+        begin = self.journal.clock() - self.plan.step_seconds
+        late = [seconds for due, seconds in list(crowd.agenda.late) if due >= begin]
+        step = Step(
+            rate=rate,
+            seconds=self.plan.step_seconds,
+            came=sum(course.phase == name for course in self.journal.everybody()),
+            on_their_way=crowd.on_their_way(to_welcome=False),
+            late=percentile(late, 99) if late else 0.0,
+            reading=crowd.pauses,
+        )
+        return self.journal.write("step", name=name, behind=step.behind, **asdict(step))
+
+    def broadcast(self, system: Deployment) -> None:
+        """A message to everyone, until each has a mail of it, or it takes too long."""
+        with self.stage("broadcast", system) as crowd:
+            if crowd is None:
+                return
+            asked = self.journal.last("broadcast") or self.journal.write(
+                "broadcast", everyone=len(table(system, "user_table_name"))
+            )
+            # asked again if the answer was lost: the same request is taken once
+            data = {**sample(CATEGORY), "code": self.mark}
+            system.ask(CATEGORY, "everyone", id=self.mark, data=data)
+            end = self.journal.clock() + BROADCAST_WITHIN
+            while len(crowd.marked) < asked["everyone"] and self.journal.clock() < end:
+                self.say(f"broadcast: {len(crowd.marked)} of {asked['everyone']} have their mail")
+                time.sleep(0.5)
+
+    def check(self, system: Deployment) -> Found:
+        """Looks at everything there is. What is not final yet is given a little time."""
+        end = self.journal.clock() + SETTLED_WITHIN
+        while True:
+            rows = table(system, "notification_table_name")
+            everybody = self.journal.everybody()
+            mails = system.application.mailbox.all()
+            verdict = judge(
+                self.run,
+                confirmed={one.number for one in everybody if CONFIRMED in one.done},
+                unknown={one.number for one in everybody if CONFIRMED in one.failed},
+                records=table(system, "user_table_name"),
+                rows=rows,
+                mails=mails,
+                broadcast=self.mark if self.journal.last("broadcast") else "",
+                refused=len(system.refused()),
+            )
+            if not verdict.not_final or self.journal.clock() > end:
+                return Found(verdict, rows, mails)
+            self.say(f"{verdict.not_final} rows are not final yet")
+            time.sleep(1)
+
+
+def sample(category: str) -> dict[str, Any]:
+    """What the local environment's example says in a category."""
+    folder = Catalogue.example("shop").templates
+    assert folder
+    return dict(json.loads((folder / category / "sample.json").read_text()))
+
+
+def table(system: Deployment, output: str) -> list[Row]:
+    """Everything in a table, by the output that has its name."""
+    pages = system.dynamodb.get_paginator("scan").paginate(
+        TableName=system.outputs[output], ConsistentRead=True
+    )
+    return [unmarshal(item) for page in pages for item in page["Items"]]
+
+
+@contextmanager
+def sampling(journal: Journal, aws: LocalAws) -> Iterator[None]:
+    """Notes the memory of the emulator, of its functions and of this process, and how busy they are."""
+    stopped = threading.Event()
+    server, here = psutil.Process(aws.pid), psutil.Process()
+    for process in (server, here):
+        process.cpu_percent()
+    psutil.cpu_percent()
+
+    def run() -> None:
+        while not stopped.wait(SAMPLE_SECONDS):
+            workers = aws.workers()
+            journal.write(
+                "sample",
+                emulator=resident(server),
+                functions=sum(resident(worker) for worker in workers),
+                processes=len(workers),
+                generator=resident(here),
+                emulator_cpu=server.cpu_percent() / 100,
+                generator_cpu=here.cpu_percent() / 100,
+                machine_cpu=psutil.cpu_percent() / 100,
+            )
+
+    thread = threading.Thread(target=run, daemon=True, name="samples")
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
