@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from typing import Any
 
 import click
 from rich.console import Console
@@ -75,25 +76,15 @@ def main(way: str, port: int | None, fresh: bool, end: bool, **numbers: float) -
     with alone():
         journal = Journal.read(JOURNAL)
         aws = left_running(journal)
-        if aws and (fresh or end):
+        if aws and (fresh or end or not journal.last("started")):
             process.stop(aws.port)
             aws = None
         if end:
             JOURNAL.unlink(missing_ok=True)
             return
         if aws is None:
-            journal = Journal(JOURNAL)
-            plan = Plan(ways=WAYS[way], **numbers)  # type: ignore[arg-type]
-            console.print("Starting a local AWS for it …")
-            aws = started(port or free_port())
-            journal.open().write(
-                "run",
-                run=secrets.token_hex(3),
-                port=aws.port,
-                pid=aws.pid,
-                created=aws.process_created,
-                plan={**numbers, "ways": plan.ways},
-            )
+            journal = Journal(JOURNAL).open()
+            aws = begun(console, journal, port or free_port(), numbers | {"ways": WAYS[way]})
         else:
             gone = journal.open().resume()
             console.print(f"Going on with a run that was interrupted {gone:.0f} s ago; --fresh starts anew.")
@@ -133,7 +124,6 @@ def followed(console: Console, journal: Journal, aws: LocalAws) -> bool:
         except TerraformError as error:
             raise click.ClickException(str(error)) from None
     process.stop(aws.port)
-    journal.write("done", stage="report")
     report = Report(course, found)
     page = report.page()
     page.write(PAGE)
@@ -161,24 +151,31 @@ def deployed(place: Place, journal: Journal, say: Callable[[str], None], way: st
     return system
 
 
-def started(port: int) -> LocalAws:
-    extra = {f"LOCAL_AWS_{name.upper()}": value for name, value in LIMITS.items()}
+def begun(console: Console, journal: Journal, port: int, plan: dict[str, Any]) -> LocalAws:
+    """A new run, with an emulator of its own.
+
+    Its port is noted first, so that what is cut off then can be cleared up.
+    """
     if process.find(port):
         raise click.ClickException(f"A local AWS runs on port {port} already; give another --port.")
+    console.print("Starting a local AWS for it …")
+    journal.write("run", run=secrets.token_hex(3), port=port, plan=plan)
+    extra = {f"LOCAL_AWS_{name.upper()}": value for name, value in LIMITS.items()}
     try:
-        return process.start(port, extra=extra)
+        aws = process.start(port, extra=extra)
     except process.LocalAwsError as error:
         raise click.ClickException(str(error)) from None
+    journal.write("started", pid=aws.pid, created=aws.process_created)
+    return aws
 
 
 def left_running(journal: Journal) -> LocalAws | None:
     """The emulator of a run that did not come to its end, if it is still that one."""
-    began = journal.last("run")
-    if began is None:
+    began, started = journal.last("run"), journal.last("started")
+    aws = process.find(began["port"]) if began else None
+    if aws and started and (aws.pid, aws.process_created) != (started["pid"], started["created"]):
         return None
-    aws = process.find(began["port"])
-    same = aws is not None and (aws.pid, aws.process_created) == (began["pid"], began["created"])
-    return aws if same else None
+    return aws
 
 
 @contextmanager
@@ -203,13 +200,14 @@ def telling(console: Console) -> Iterator[Callable[[str], None]]:
         with console.status("…") as status:
             yield status.update
         return
-    told = {"at": 0.0, "what": ""}
+    at, about = 0.0, ""
 
     def say(text: str) -> None:
+        nonlocal at, about
         what = text.partition(":")[0].partition(",")[0]
-        if what != told["what"] or time.monotonic() - float(told["at"]) >= EVERY_SECONDS:
+        if what != about or time.monotonic() - at >= EVERY_SECONDS:
             console.print(text, highlight=False, markup=False)
-            told.update(at=time.monotonic(), what=what)
+            at, about = time.monotonic(), what
 
     yield say
 

@@ -1,7 +1,6 @@
 """The course of a run: what is done, in which order, and what is left of it after an interruption."""
 
 import json
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -82,10 +81,9 @@ class Course:
         """Lets people come at a rate, and returns when the last one was due."""
         before = self.journal.last("phase", name=name)
         if before is None:
-            chance = random.Random(f"{self.run} {name}")  # noqa: S311 - not a secret
             begin = self.journal.clock() + 0.5
             self.journal.write("phase", name=name, way=crowd.way, rate=rate, begin=begin, end=begin + seconds)
-            crowd.come(name, (begin + moment for moment in arrivals(rate, seconds, chance)))
+            crowd.come(name, (begin + moment for moment in arrivals(rate, seconds, f"{self.run} {name}")))
             before = self.journal.last("phase", name=name)
             assert before
         self.wait(lambda: self.journal.clock() >= before["end"], crowd, name, before["end"])

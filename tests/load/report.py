@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import altair
@@ -22,9 +23,10 @@ MIB = 2**20
 WIDTH = 2.0
 SWEEP_SECONDS = 60
 WHAT_IT_IS = (
-    "This is one process that plays AWS, its functions and the generator, all on one machine: it measures them. "
-    "What AWS takes is another matter. What holds there too is the shape: what is waited for, what grows with "
-    "what, and that nothing is lost, sent twice or sent to somebody else."
+    "One process plays AWS, and its functions and whoever makes the load are on the same machine: that "
+    "is what is measured, and what AWS takes is another matter. What holds there too is the shape, "
+    "which is what is waited for and what grows with what; and that nothing is lost, sent twice or sent "
+    "to somebody else."
 )
 NAMES = {
     "without_record": "confirmed, without a record",
@@ -65,14 +67,14 @@ class Report:
     course: Course
     found: Found
 
-    def __post_init__(self) -> None:
-        welcomed: dict[str, float] = {}
+    @cached_property
+    def welcomed(self) -> dict[str, float]:
+        """When each address had its first welcome."""
+        found: dict[str, float] = {}
         for mail in self.found.mails:
             if mail.subject == WELCOME:
-                welcomed.setdefault(mail.to[0], mail.at)
-        object.__setattr__(self, "welcomed", welcomed)
-
-    welcomed: Mapping[str, float] = None  # type: ignore[assignment]
+                found.setdefault(mail.to[0], mail.at)
+        return found
 
     @property
     def phases(self) -> list[Event]:
@@ -254,7 +256,7 @@ class Report:
                     f"{pace.offered:.1f}",
                     f"{pace.registered:.1f}",
                     f"{pace.welcomed:.1f}",
-                    pace.behind or "–",
+                    pace.behind or "nothing",
                 ]
                 for pace in self.paces()
             ],
@@ -279,16 +281,16 @@ class Report:
 
     def verdict_table(self) -> Table:
         verdict = self.found.verdict
-        counts = [
+        counts: list[list[str | Cell]] = [
             ["people who came", str(len(self.people))],
             ["confirmed", str(verdict.confirmed)],
             ["records", str(verdict.records)],
             ["welcomes", str(verdict.welcomes)],
             ["mails of the broadcast", str(verdict.broadcasts)],
         ]
-        none = [
-            [NAMES[name], Cell(str(count), "bad" if (count := getattr(verdict, name)) else "good")]
-            for name in verdict.MUST_BE_NONE
+        none: list[list[str | Cell]] = [
+            [NAMES[name], Cell(str(count), "bad" if count else "good")]
+            for name, count in ((name, getattr(verdict, name)) for name in verdict.MUST_BE_NONE)
         ]
         return Table(
             ["", "count"], [*counts, *none], "What must hold; from “confirmed, without…” on all must be 0"
@@ -304,7 +306,8 @@ class Report:
                 [
                     Paragraph(
                         f"{verdict.confirmed} people confirmed; {verdict.records} have a record, "
-                        f"{verdict.welcomes} were welcomed, {verdict.broadcasts} mails of the broadcast were sent. "
+                        f"{verdict.welcomes} were welcomed; {verdict.broadcasts} mails of the broadcast "
+                        "went out. "
                         + (
                             f"Not as it must be: {wrong}."
                             if wrong
@@ -324,9 +327,9 @@ class Report:
                 "Rates",
                 [
                     Paragraph(
-                        "A rate is kept while no more people are on their way than come in three seconds, besides "
-                        "those who read their mail. The last step is one that was not kept, and says what fell "
-                        "behind; the one before it was then held."
+                        "A rate is kept while no more people are on their way than come in three seconds, "
+                        "besides those who read their mail. The last step is one that was not kept, and says "
+                        "what fell behind; the one before it was then held."
                     ),
                     self.pace_table(),
                 ],
@@ -342,10 +345,11 @@ class Report:
             return []
         return [
             Paragraph(
-                "By SNS, nothing tells the system that somebody has opted in: the sweep looks, every minute, at the "
-                "rows that are due. A row is due again after a tenth of its age, at least 10 s and at most 5 min. "
-                "So whoever opts in at once waits for about half a minute and at most for a little more than a "
-                "minute, and whoever comes back later waits longer. This is the system's own, and the same on AWS."
+                "By SNS, nothing tells the system that somebody has opted in: the sweep looks, every "
+                "minute, at the rows that are due. A row is due again after a tenth of its age, at "
+                "least 10 s and at most 5 min. So whoever opts in at once waits for about half a minute "
+                "and at most for a little more than one, and whoever comes back later waits longer. "
+                "This is the system's own, and is so on AWS."
             ),
             Table(
                 ["opted in after", "waits at most"],
@@ -417,8 +421,8 @@ class Report:
                     Paragraph(
                         f"Asked for at 0 s; the rows were written from {rows[0] - begin:.0f} s to "
                         f"{rows[-1] - begin:.0f} s, the mails sent from {mails[0] - begin:.0f} s to "
-                        f"{mails[-1] - begin:.0f} s: {len(mails) / max(mails[-1] - mails[0], 1):.1f} a second. "
-                        "A schedule starts it, so up to a minute goes by first."
+                        f"{mails[-1] - begin:.0f} s, {len(mails) / max(mails[-1] - mails[0], 1):.1f} a "
+                        "second. A schedule starts it, so up to a minute goes by first."
                     ),
                     Chart(
                         lines({"written, not sent": backlog(rows, mails, moments)}, begin, moments, "rows"),
@@ -479,7 +483,7 @@ AGES = {"3 s": 3, "1 minute": 60, "10 minutes": 600, "1 hour": 3600, "1 day": 86
 
 
 def longest_wait(age: float) -> float:
-    """The seconds from an opt-in to the welcome if the row was looked at just before, and a sweep was then missed."""
+    """The seconds from an opt-in to the welcome, of a row that was looked at just before it."""
     now = datetime.now(UTC)
     created = now - timedelta(seconds=age)
     row = Notification("welcome", "", "", "account", "welcome", created, now + timedelta(days=9), now)
@@ -501,7 +505,7 @@ def lines(series: Mapping[str, Sequence[float]], begin: float, moments: Sequence
         for moment, value in zip(moments, numbers, strict=True)
     ]
     return (
-        altair.Chart(altair.Data(values=values))
+        altair.Chart(altair.InlineData(values=values))
         .mark_line(interpolate="monotone")
         .encode(
             x=altair.X("second:Q", title="seconds"),
