@@ -49,7 +49,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
 .PHONY: help demo plan plan-review drift deploy smoke-test unlock rollback outputs destroy package doctor reconcile notify preview \
         attach-trigger detach-trigger local-up local-status local-down \
         deploy-role deploy-calls github \
-        test test-unit test-terraform test-integration test-localstack test-faults bench \
+        test test-unit test-terraform test-integration test-localstack test-faults bench load \
         lint test-lint hooks fmt docs lock clean
 
 help: ## List the targets
@@ -159,6 +159,9 @@ test-faults: $(READY) ## Break every AWS call of every function in every way; AR
 
 bench: $(READY) ## Measure speed, size and cost beside the obvious version; ARGS="--only trigger --rounds 50"
 	@$(RUN) tests.bench $(ARGS)
+
+load: $(READY) ## Register thousands of people, write to all of them, and count; goes on if cut off; ARGS=--help
+	@$(RUN) tests.load $(ARGS)
 
 lint: $(LINT_READY) ## Check what is written: all of it, or CHECKS="ruff mypy …"
 	@$(RUN) scripts.lint $(CHECKS)

@@ -76,7 +76,7 @@ def main(way: str, port: int | None, fresh: bool, end: bool, **numbers: float) -
     with alone():
         journal = Journal.read(JOURNAL)
         aws = left_running(journal)
-        if aws and (fresh or end or not journal.last("started")):
+        if aws and (fresh or end or not journal.last("way")):
             process.stop(aws.port)
             aws = None
         if end:

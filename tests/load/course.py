@@ -27,6 +27,8 @@ WELCOMED_WITHIN = 200.0
 # fanned out from the next minute on
 BROADCAST_WITHIN = 420.0
 SETTLED_WITHIN = 120.0
+WARM_UP_SECONDS = 5.0
+WARM_WITHIN = 60.0
 CATEGORY = "promotions"
 
 
@@ -111,6 +113,7 @@ class Course:
         """A rate that is a fraction of what there is room for, until everybody is welcomed."""
         with self.stage("steady", system) as crowd:
             if crowd:
+                self.warm_up(crowd, self.plan.rate)
                 self.phase(crowd, "steady", self.plan.rate, self.plan.seconds)
 
     def search(self, system: Deployment) -> None:
@@ -120,8 +123,9 @@ class Course:
         with self.stage("search", system) as crowd:
             if crowd is None:
                 return
-            # what was cut off says nothing: once those are done with, it is done again, with others
+            # a step that was cut off says nothing: once those are done with, it is done again, with others
             self.finish(crowd)
+            self.warm_up(crowd, self.plan.first)
             for rate in steps(self.plan.first, self.plan.last, self.plan.factor):
                 known = self.journal.last("step", rate=rate) or self._step(crowd, rate)
                 if known["behind"]:
@@ -134,6 +138,13 @@ class Course:
                 rate, before = self.highest, len(self.journal.people)
                 seconds = min(max(self.plan.people - before, 1) / rate, self.plan.longest)
                 self.phase(crowd, "highest", rate, seconds)
+
+    def warm_up(self, crowd: Crowd, rate: float) -> None:
+        """The first ones after a deploy: functions are begun for them, and how long they wait says nothing."""
+        name = f"warm-up, {crowd.way}"
+        self.phase(crowd, name, rate, WARM_UP_SECONDS)
+        end = self.journal.clock() + WARM_WITHIN
+        self.wait(lambda: not crowd.on_their_way(to_welcome=False) or self.journal.clock() > end, crowd, name)
 
     @property
     def highest(self) -> float:
@@ -154,7 +165,7 @@ class Course:
         self.journal.write("done", stage=name)
 
     def _step(self, crowd: Crowd, rate: float) -> Event:
-        tries = len({event["name"] for event in self.journal.all("phase") if event["rate"] == rate})
+        tries = len({e["name"] for e in self.journal.all("phase") if e["name"].startswith(f"{rate:g}/s")})
         name = f"{rate:g}/s" + f", try {tries + 1}" * bool(tries)
         self.phase(crowd, name, rate, self.plan.step_seconds)
         begin = self.journal.clock() - self.plan.step_seconds
@@ -200,7 +211,7 @@ class Course:
                 rows=rows,
                 mails=mails,
                 broadcast=self.mark if self.journal.last("broadcast") else "",
-                refused=len(system.refused()),
+                refused=sum(self.mark in str(letter.get("request")) for letter in system.refused()),
             )
             if not verdict.not_final or self.journal.clock() > end:
                 return Found(verdict, rows, mails)

@@ -362,8 +362,8 @@ class Report:
         """The charts of each part of the run, which has a time of its own."""
         found = []
         parts = {
-            "Steady": [phase for phase in self.phases if phase["name"] == "steady"],
-            "The highest rate": [phase for phase in self.phases if phase["name"] != "steady"],
+            "Steady": self._until("steady"),
+            "The highest rate": [one for one in self.phases if one not in self._until("steady")],
         }
         for title, phases in parts.items():
             if not phases:
@@ -406,6 +406,11 @@ class Report:
                 )
             )
         return [*found, *self._broadcast()]
+
+    def _until(self, name: str) -> list[Event]:
+        """The phases up to one, which are before all others."""
+        names = [phase["name"] for phase in self.phases]
+        return self.phases[: names.index(name) + 1] if name in names else []
 
     def _broadcast(self) -> list[Section]:
         asked = self.course.journal.last("broadcast")

@@ -103,7 +103,9 @@ def judge(
         welcomes.update(to if welcomed else ())
         sent.update(to if broadcast and not welcomed and broadcast in mail.text else ())
     states = Counter(
-        str(row.get("State")) for row in rows if ours.fullmatch(str(row.get("UserID"))) or "Count" in row
+        str(row.get("State"))
+        for row in rows
+        if ours.fullmatch(str(row.get("UserID"))) or row.get("NotificationID") == f"app#{broadcast}"
     )
     return Verdict(
         confirmed=len(expected),
