@@ -28,6 +28,7 @@ WELCOMED_WITHIN = 200.0
 BROADCAST_WITHIN = 420.0
 SETTLED_WITHIN = 120.0
 WARM_UP_SECONDS = 5.0
+SHORTEST_HOLD_SECONDS = 20.0
 WARM_WITHIN = 60.0
 CATEGORY = "promotions"
 
@@ -136,11 +137,11 @@ class Course:
         with self.stage("hold", system) as crowd:
             if crowd:
                 rate, before = self.highest, len(self.journal.people)
-                seconds = min(max(self.plan.people - before, 1) / rate, self.plan.longest)
+                seconds = min(max((self.plan.people - before) / rate, SHORTEST_HOLD_SECONDS), self.plan.longest)
                 self.phase(crowd, "highest", rate, seconds)
 
     def warm_up(self, crowd: Crowd, rate: float) -> None:
-        """The first ones after a deploy: functions are begun for them, and how long they wait says nothing."""
+        """The first ones after a deploy: functions are begun for them; how long they wait says nothing."""
         name = f"warm-up, {crowd.way}"
         self.phase(crowd, name, rate, WARM_UP_SECONDS)
         end = self.journal.clock() + WARM_WITHIN
