@@ -137,11 +137,13 @@ class Course:
         with self.stage("hold", system) as crowd:
             if crowd:
                 rate, before = self.highest, len(self.journal.people)
-                seconds = min(max((self.plan.people - before) / rate, SHORTEST_HOLD_SECONDS), self.plan.longest)
+                seconds = min(
+                    max((self.plan.people - before) / rate, SHORTEST_HOLD_SECONDS), self.plan.longest
+                )
                 self.phase(crowd, "highest", rate, seconds)
 
     def warm_up(self, crowd: Crowd, rate: float) -> None:
-        """The first ones after a deploy: functions are begun for them; how long they wait says nothing."""
+        """The first ones after a deploy: functions are begun for them; their waiting says nothing."""
         name = f"warm-up, {crowd.way}"
         self.phase(crowd, name, rate, WARM_UP_SECONDS)
         end = self.journal.clock() + WARM_WITHIN
