@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 from tests.faults.fault_point import Fault
 
+_SEND = frozenset({"deliver", "sweep"})
 _DIES = frozenset({Fault.KILL_BEFORE, Fault.TIMEOUT})
 _LOST_ANSWER = frozenset({Fault.RESET_AFTER, Fault.HANG, Fault.KILL_AFTER})
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """Calls and faults with which a message may arrive more than once."""
+    """Calls of functions, and faults, with which a message may arrive more than once."""
 
+    functions: Set[str]
     calls: Set[str]
     faults: Set[Fault]
     why: str
@@ -25,18 +27,39 @@ class Allowed:
 
 ALLOWED = (
     Allowed(
+        _SEND,
         {"sns:Publish TopicArn", "sns:Publish PhoneNumber", "sns:Publish TargetArn", "ses:SendEmail"},
         _LOST_ANSWER,
         "the service took the message, and its answer was lost",
     ),
     Allowed(
+        _SEND,
         {"dynamodb:UpdateItem Notifications"},
         _DIES,
         "the worker died between sending and recording that it had sent",
     ),
+    Allowed(
+        {"api"},
+        {"sns:Publish PhoneNumber"},
+        _LOST_ANSWER,
+        "the code was sent, and that was not heard: it is sent again, or another when the person asks again",
+    ),
+    Allowed(
+        {"enqueue"},
+        {"sqs:SendMessage"},
+        _LOST_ANSWER,
+        "the refusal was put in the refused queue, and that was not heard: it is told again",
+    ),
 )
 
 
-def reason(call: str, fault: Fault) -> str:
+def reason(function: str, call: str, fault: Fault) -> str:
     """Why a message may arrive twice with this fault of this call; empty where it may not."""
-    return next((each.why for each in ALLOWED if call in each.calls and fault in each.faults), "")
+    return next(
+        (
+            each.why
+            for each in ALLOWED
+            if function in each.functions and call in each.calls and fault in each.faults
+        ),
+        "",
+    )

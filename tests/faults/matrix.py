@@ -151,7 +151,7 @@ class Matrix:
             return Result(trial, wrong=f"{type(error).__name__}: {error}"[:500])
         if not plan.made:
             return Result(trial, twice, "the call was not made, and so was the fault not")
-        if twice and not duplicates.reason(trial.call, trial.fault):
+        if twice and not duplicates.reason(trial.function, trial.call, trial.fault):
             return Result(trial, twice, f"{twice} duplicate(s), which the design does not allow")
         return Result(trial, twice)
 

@@ -82,14 +82,19 @@ def page(results: Sequence[Result], command: str) -> Page:
         " messages that came twice, where the design says that they can; and in how many trials.",
     )
     wrong = [[result.trial.name, result.wrong] for result in results if result.wrong]
-    why = [[", ".join(sorted(each.calls)), ", ".join(sorted(each.faults)), each.why] for each in ALLOWED]
+    why = [
+        [*(", ".join(sorted(names)) for names in (each.functions, each.calls, each.faults)), each.why]
+        for each in ALLOWED
+    ]
     return Page(
         "Faults",
         command,
         [
             Section("By call and fault", [Paragraph(_sentence(results)), table]),
             *([Section("Wrong", [Table(["Trial", "What"], wrong)])] if wrong else []),
-            Section("Where a message can arrive twice", [Table(["Calls", "Faults", "Why"], why)]),
+            Section(
+                "Where a message can arrive twice", [Table(["Functions", "Calls", "Faults", "Why"], why)]
+            ),
         ],
     )
 

@@ -1,7 +1,7 @@
 """Which trials there are, and when one has failed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
@@ -124,6 +124,7 @@ def test_a_duplicate_is_counted_where_the_design_says_that_it_can_be() -> None:
     assert run(allowed, lambda: 2)[0] == Result(allowed, duplicates=2)
     for fault in (Fault.KILL_BEFORE, Fault.THROTTLED, Fault.SLOW):
         assert run(trial(SEND, fault), lambda: 2)[0].wrong
+    assert run(replace(allowed, function="enqueue"), lambda: 2)[0].wrong
 
 
 def test_every_reason_for_a_duplicate_is_of_a_lost_answer_or_a_dead_worker() -> None:
