@@ -29,11 +29,10 @@ from notifications.notification import (
     milliseconds,
     timestamp,
 )
-from notifications.outbox import BROADCASTS, FANNING_OUT, Changes, Claim, Due, Outbox
+from notifications.outbox import BROADCASTS, FANNED_OUT, FANNING_OUT, Changes, Claim, Due, Outbox
 from notifications.rows import marshal, unmarshal
 from notifications.transaction import UnstorableError, while_there, write_together
 
-FANNED_OUT = "FANNED_OUT"
 WORKERS = 8
 SLICE = 96
 # the users are read, their rows written by so many at a time, the cursor is written

@@ -20,17 +20,19 @@ from notifications.clock import utc_now
 from notifications.links import Links
 from notifications.message import Message
 from notifications.notification import (
+    LEFT_TO_NEWER,
     MAX_ATTEMPTS,
     InvalidRowError,
     Notification,
     Outcome,
     State,
+    UnknownStateError,
     next_due,
 )
 from notifications.outbox import Claim, Due, Outbox
 from notifications.preferences import InvalidPreferencesError, resolve
 from notifications.rates import LONGEST_WAIT, Rates
-from notifications.templates import TemplateError, Templates
+from notifications.templates import MissingTemplateError, TemplateError, Templates
 from notifications.users import User, Users
 
 # note the target before; take a turn twice, sign a link; read the subscription, subscribe, unsubscribe,
@@ -114,7 +116,10 @@ class Delivery:
             return self._bury(due)
         if claim is None:
             return None
-        attempt, again = self._try(claim, time_left)
+        try:
+            attempt, again = self._try(claim, time_left)
+        except UnknownStateError as left:
+            return self._leave(claim, left)
         recorded = self.outbox.record(claim, attempt.outcome, attempt.fresh, self.clock(), again)
         log.info(
             "delivery",
@@ -132,11 +137,24 @@ class Delivery:
         log.error("buried", notification=due.notification_id, reason=outcome.reason)
         return Attempt(outcome) if self.outbox.give_up(due, outcome.reason) else None
 
+    def _leave(self, claim: Claim, left: UnknownStateError) -> Attempt:
+        """Leaves a row as it is to the newer version that has written it; this was no try."""
+        outcome = Outcome(State.DEFERRED, "NewerVersion")
+        log.warning("left", notification=claim.notification_id, reason=outcome.reason)
+        self.outbox.write(claim, {"Attempts": left.attempts - 1}, self.clock() + LEFT_TO_NEWER)
+        return Attempt(outcome)
+
     def _try(self, claim: Claim, time_left: TimeLeft) -> tuple[Attempt, datetime | None]:
-        """What came of a row, and when it is due again."""
+        """What came of a row, and when it is due again.
+
+        Raises:
+            UnknownStateError: the row is for a newer version.
+        """
         try:
             row = Notification.from_row(claim.row)
         except InvalidRowError as error:
+            if isinstance(error, UnknownStateError) and self.clock() < error.good_until:
+                raise
             return Attempt(Outcome(State.FAILED, f"InvalidRow: {error}")), None
         attempt = self._attempt(claim, row, time_left)
         waits = [result for result in attempt.results.values() if not result.state.final]
@@ -155,14 +173,16 @@ class Delivery:
         try:
             user = self.users.get(row.user_id, row.sub)
         except InvalidPreferencesError as error:
-            return _of_the_row(row, Outcome(State.FAILED, f"InvalidRecord: {error}"))
+            # a newer version may have written it, or somebody mends it
+            return _of_the_row(row, _unless_given_up(row, Outcome(State.RETRY, f"InvalidRecord: {error}")))
         except (ClientError, BotoCoreError) as error:
             return _of_the_row(row, _unless_given_up(row, failure(error)))
         if user is None:
             return _of_the_row(row, Outcome(State.SKIPPED, "RecipientGone"))
         category = self.categories.get(row.category)
         if category is None:
-            return _of_the_row(row, Outcome(State.FAILED, "NoSuchCategory"))
+            # in the middle of a deploy, the function that takes requests can know it before this one
+            return _of_the_row(row, _unless_given_up(row, Outcome(State.RETRY, "NoSuchCategory")))
         decision = resolve(category, user.preferences, self.clock())
         if decision.wait_until:
             return _of_the_row(row, Outcome(State.DEFERRED, "QuietHours", again=decision.wait_until))
@@ -236,6 +256,8 @@ class Delivery:
             outcome = self.channels[channel].send(user, target, message)
             if outcome.stop:
                 self.users.stop(user, target.stop_key, outcome.reason, self.clock())
+        except MissingTemplateError as error:
+            return Outcome(State.RETRY, f"Template: {error}")
         except TemplateError as error:
             return Outcome(State.FAILED, f"Template: {error}")
         except (ClientError, BotoCoreError) as error:

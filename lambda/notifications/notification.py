@@ -5,7 +5,7 @@ No AWS here: what a row holds, what may happen to it and when it is due again.
 
 import random
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,8 +13,13 @@ from typing import Any, Self
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# A worker that has held a row this long is dead: no function that sends may run for three minutes.
-LEASE = timedelta(seconds=210)
+# No function that sends may run for longer.
+LONGEST_RUN = timedelta(minutes=3)
+# How far the clocks of two workers may differ without both holding a row. AWS hears nobody whose clock is
+# further off than this ("AWS Signature Version 4 for API requests", IAM User Guide).
+CLOCKS_DIFFER = timedelta(minutes=5)
+# A worker that has held a row this long is dead, by whichever of the two clocks.
+LEASE = LONGEST_RUN + CLOCKS_DIFFER
 # A new row is the stream's; the sweep takes it when the stream has not by then.
 STREAM_GRACE = timedelta(seconds=90)
 # The pauses double from the base to the cap: about five hours of outage are waited out.
@@ -26,6 +31,8 @@ OPT_IN_POLL_MIN = timedelta(seconds=10)
 OPT_IN_POLL_MAX = timedelta(minutes=5)
 # A row that had to make way, for want of time or of a turn, comes back soon.
 MAKE_WAY = timedelta(seconds=5)
+# What a newer version of the code has written is left to it; in the middle of a deploy both run.
+LEFT_TO_NEWER = timedelta(minutes=1)
 # The rows are the delivery log for so long, from the day on which they could last have been sent.
 HISTORY = timedelta(days=90)
 # The sparse index is spread over this many partition keys, so that none of them is hot.
@@ -51,10 +58,23 @@ class State(StrEnum):
 
 
 PENDING = frozenset({State.QUEUED, State.WAITING_OPT_IN, State.RETRY, State.DEFERRED})
+_KNOWN = frozenset(map(str, State))
 
 
 class InvalidRowError(Exception):
     """A row lacks an attribute or has one that cannot be read; the message names it, without its value."""
+
+
+class UnknownStateError(InvalidRowError):
+    """A state is none of ours, in a row that can be read otherwise: a newer version may have written it.
+
+    good_until: after that the row is not worth sending. attempts: those of the row, this one included.
+    """
+
+    def __init__(self, good_until: datetime, attempts: int) -> None:
+        super().__init__("a state is not known")
+        self.good_until = good_until
+        self.attempts = attempts
 
 
 @dataclass(frozen=True)
@@ -127,8 +147,17 @@ class Notification:
         """Reads a row of the table.
 
         Raises:
+            UnknownStateError: all can be read, but a state of it or of a target is not known here.
             InvalidRowError: an attribute is missing or cannot be read.
         """
+        unknown = False
+
+        def state(value: Any) -> State:
+            nonlocal unknown
+            if isinstance(value, str) and value and value not in _KNOWN:
+                unknown = True
+                return State.QUEUED
+            return State(value)
 
         def read(name: str, parse: Any = None) -> Any:
             value = row.get(name)
@@ -143,26 +172,29 @@ class Notification:
             except (TypeError, ValueError, ArithmeticError) as error:
                 raise InvalidRowError(f"{name} cannot be read") from error
 
-        return cls(
+        found = cls(
             notification_id=read("NotificationID"),
             user_id=read("UserID"),
             sub=read("Sub"),
             category=read("Category"),
             template=read("Template"),
             data=read("Data", dict),
-            state=read("State", State),
+            state=read("State", state),
             attempts=read("Attempts", int),
             created_at=read("CreatedAt", instant),
             good_until=read("GoodUntil", instant),
             due_at=read("DueAt", lambda value: EPOCH + timedelta(milliseconds=int(value))),
-            results=_results(row.get("Results", {})),
+            results=_results(row.get("Results", {}), state),
         )
+        if unknown:
+            raise UnknownStateError(found.good_until, found.attempts)
+        return found
 
 
-def _results(logged: Any) -> dict[str, Outcome]:
+def _results(logged: Any, state: Callable[[Any], State]) -> dict[str, Outcome]:
     try:
         return {
-            target: Outcome(State(entry["State"]), entry.get("Reason", ""), entry.get("MessageID", ""))
+            target: Outcome(state(entry["State"]), entry.get("Reason", ""), entry.get("MessageID", ""))
             for target, entry in logged.items()
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -34,6 +34,9 @@ BROADCASTS = "broadcast"
 ERASURES = "erasure"
 RECONCILIATIONS = "reconciliation"
 FANNING_OUT = "FANNING_OUT"
+FANNED_OUT = "FANNED_OUT"
+# all that has come to its end; a state that is in neither may be a newer version's
+OVER = frozenset({*State} - PENDING) | {FANNED_OUT}
 # by attribute, or by map and key in it
 Changes = dict[str | tuple[str, str], Any]
 _UNTOUCHED = "attribute_not_exists(DueAt) AND #state = :queued"
@@ -218,7 +221,7 @@ class Outbox:
         row = self.get(notification_id)
         if row is None:
             return Cancelled.UNKNOWN
-        return Cancelled.HELD if row.get("State") in pending else Cancelled.OVER
+        return Cancelled.OVER if row.get("State") in OVER else Cancelled.HELD
 
     def get(self, notification_id: str) -> dict[str, Any] | None:
         """A row as it stands."""

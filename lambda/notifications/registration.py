@@ -152,9 +152,17 @@ class Registry:
             return True
 
     def _restore(self, person: Person, now: datetime) -> bool:
-        """Writes the record alone: it was lost, and its welcome was asked for before."""
+        """Writes the record alone: it was lost, and its welcome was asked for before.
+
+        Somebody else's stays: who has been welcomed comes too late to take over a user name.
+        """
+        put = {
+            "TableName": self.user_table,
+            "Item": self._writes(person, now)[0]["Put"]["Item"],
+            "ConditionExpression": "attribute_not_exists(UserID)",
+        }
         try:
-            self.dynamodb.put_item(**self._writes(person, now)[0]["Put"])
+            self.dynamodb.put_item(**put)
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 return False

@@ -22,8 +22,8 @@ import fastjsonschema
 
 from notifications.broadcast import Broadcast
 from notifications.catalogue import Category
-from notifications.notification import PENDING, STREAM_GRACE, Notification, State, timestamp
-from notifications.outbox import FANNING_OUT, Cancelled, Outbox
+from notifications.notification import STREAM_GRACE, Notification, State, timestamp
+from notifications.outbox import OVER, Cancelled, Outbox
 from notifications.rows import marshal, unmarshal
 from notifications.transaction import UnstorableError, while_there, write_together
 
@@ -316,7 +316,7 @@ def _is_repeated(before: Mapping[str, Any], asked: Request, requested_at: dateti
         RefusedError: the row stands in the way.
     """
     same = before.get("Digest") == asked.digest
-    over = before.get("State") not in (*PENDING, FANNING_OUT)
+    over = before.get("State") in OVER
     try:
         recent = requested_at - datetime.fromisoformat(before["RequestedAt"]) < WINDOW
     except (KeyError, TypeError, ValueError):

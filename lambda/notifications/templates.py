@@ -41,6 +41,10 @@ class TemplateError(Exception):
     """A text cannot be made; the message names its file and what is missing, and never a value."""
 
 
+class MissingTemplateError(TemplateError):
+    """There is no such file: the version of the code that has the template may be another one."""
+
+
 class _TextError(jinja2.TemplateRuntimeError):
     """What came out cannot be sent; the message holds no value."""
 
@@ -73,8 +77,9 @@ class Templates:
             unsubscribe_url: what the texts find under that name, whatever the variables say.
 
         Raises:
-            TemplateError: a file is missing, is no template, uses what there is not, comes out empty, or
-                is longer than the channel takes.
+            MissingTemplateError: a file is missing.
+            TemplateError: one is no template, uses what there is not, comes out empty, or is longer than the
+                channel takes.
         """
         if channel not in TEXTS:
             raise TemplateError("There are no texts for such a channel.")
@@ -102,9 +107,10 @@ class Templates:
         try:
             text = _joined(self._environment.get_template(file).generate(values))
         except jinja2.TemplateNotFound as error:
+            if error.name == file:
+                raise MissingTemplateError(f"{file}: it is missing") from None
             # the name of another file may have been put together from data
-            what = "it is missing" if error.name == file else "a file that it takes in is missing"
-            raise TemplateError(f"{self._place(error, file)}: {what}") from None
+            raise TemplateError(f"{self._place(error, file)}: a file that it takes in is missing") from None
         except jinja2.TemplateSyntaxError as error:
             raise TemplateError(f"{error.name or file}, line {error.lineno}: {error.message}") from None
         except (jinja2.UndefinedError, _TextError) as error:

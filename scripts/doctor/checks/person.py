@@ -246,11 +246,14 @@ def _waits(context: Context, about: str, state: State, reason: str, row: Notific
     if state is State.DEFERRED:
         return ok("person.welcome", about, f"DEFERRED ({reason}): it goes out at {when}")
     if state is State.RETRY:
+        ours = reason.partition(": ")[0] in _REASONS
         return warning(
             "person.welcome",
             about,
             f"RETRY ({reason}): tried {row.attempts} of {MAX_ATTEMPTS} times, again at {when}",
-            "See what that service says, in `ses`, `topic` and `sms`.",
+            _explained(context, reason)[1]
+            if ours
+            else "See what that service says, in `ses`, `topic` and `sms`.",
         )
     if reason == "EmailNotVerified":
         return warning(

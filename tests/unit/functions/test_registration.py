@@ -2,6 +2,7 @@ import copy
 import itertools
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -155,6 +156,15 @@ def test_a_lost_record_is_restored_without_a_second_welcome(registry: Registry, 
     tables.client.delete_item(TableName=USERS, Key={"UserID": {"S": "ada"}})
     assert registry.register(ADA, NOW + timedelta(days=1))
     assert (len(tables.users), tables.notifications) == (1, before)
+
+
+def test_a_late_repetition_takes_no_user_name_back(registry: Registry, tables: Tables) -> None:
+    """Ada has registered and left, and somebody else has her user name; then her trigger comes once more."""
+    registry.register(ADA, NOW)
+    registry.register(replace(BOB, user_id=ADA.user_id), NOW + timedelta(minutes=1))
+    before = (tables.users, tables.notifications)
+    assert not registry.register(ADA, NOW + timedelta(minutes=2))
+    assert (tables.users, tables.notifications) == before
 
 
 def test_a_conflict_is_tried_again_while_there_is_time() -> None:

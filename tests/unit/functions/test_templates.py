@@ -9,7 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from notifications.message import Message
-from notifications.templates import FILES, MAX_BYTES, TEXTS, TemplateError, Templates
+from notifications.templates import (
+    FILES,
+    MAX_BYTES,
+    TEXTS,
+    MissingTemplateError,
+    TemplateError,
+    Templates,
+)
 
 LINK = "https://example.com/unsubscribe?t=a&u=b"
 SECRET = "ada@example.com"
@@ -217,7 +224,7 @@ def test_a_file_that_is_missing_is_named(write: Write, tmp_path: Path, file: str
     templates = write()
     (tmp_path / "t" / file).unlink()
     channel = next((channel for channel, (text, _) in TEXTS.items() if text == file), "Email")
-    with pytest.raises(TemplateError, match=rf"^t/{file}: it is missing$"):
+    with pytest.raises(MissingTemplateError, match=rf"^t/{file}: it is missing$"):
         templates.render("t", channel, {})
 
 
