@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
 
-from notifications.notification import LEASE
+from notifications.notification import LONGEST_RUN
 from scripts.person import Application, Person
 from tests.deployment import Deployment
 
@@ -106,6 +106,6 @@ def test_a_poison_row_holds_nobody_up_and_ends_where_an_operator_sees_it(
     assert system.wait_state(poison, "FAILED")["Reason"].startswith("InvalidRow")
 
 
-def test_a_lease_is_longer_than_the_functions_that_send_may_run(system: Deployment) -> None:
-    for handler in ("deliver", "sweep"):
-        assert system.configuration(handler)["Timeout"] < LEASE.total_seconds()
+def test_no_function_that_holds_rows_may_run_for_longer_than_a_lease_is_made_for(system: Deployment) -> None:
+    for handler in ("deliver", "sweep", "broadcast", "erase", "reconcile"):
+        assert system.configuration(handler)["Timeout"] <= LONGEST_RUN.total_seconds()

@@ -22,7 +22,7 @@ from notifications.feedback import (
     report_of,
     tag_value,
 )
-from notifications.notification import Notification, Outcome, State
+from notifications.notification import LEASE, Notification, Outcome, State
 from notifications.outbox import Claim, Outbox, due_by_hand
 from notifications.rows import marshal
 from notifications.users import Users
@@ -174,7 +174,7 @@ def test_a_worker_that_takes_the_row_meanwhile_is_not_disturbed(
 def test_the_row_of_a_worker_that_died_is_not_in_use(
     feedback: Feedback, tables: Tables, held: Claim, clock: Clock
 ) -> None:
-    clock.forward(minutes=4)
+    clock.now += LEASE
     feedback.take(json.dumps(event()))
     # what is left of it is for the sweep, which finds the mail at its end
     assert says(tables)[0::2] == ("QUEUED", "FAILED")

@@ -12,10 +12,9 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from notifications.broadcast import FANNED_OUT
 from notifications.catalogue import Category
 from notifications.notification import STREAM_GRACE, Notification, State, due_shard, milliseconds, timestamp
-from notifications.outbox import BROADCASTS, FANNING_OUT, Due, Outbox
+from notifications.outbox import BROADCASTS, FANNED_OUT, FANNING_OUT, Due, Outbox
 from notifications.registration import record_of
 from notifications.requests import (
     MAX_BYTES,
