@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from notifications.broadcast import FANNED_OUT, Broadcast
 from notifications.notification import milliseconds
+from notifications.outbox import FANNED_OUT, Broadcast
 from notifications.rows import marshal
 from scripts.catalogue import Catalogue
 from tests.faults.lane import Lane

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from notifications.broadcast import FANNED_OUT
 from notifications.notification import State, timestamp
+from notifications.outbox import FANNED_OUT
 from notifications.requests import row_id
 from scripts.catalogue import Catalogue
 from tests.deployment import Row
