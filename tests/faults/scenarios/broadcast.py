@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from notifications.broadcast import Broadcast
 from notifications.notification import milliseconds
-from notifications.outbox import FANNED_OUT, Broadcast
+from notifications.outbox import FANNED_OUT
 from notifications.rows import marshal
 from scripts.catalogue import Catalogue
 from tests.faults.lane import Lane
