@@ -16,7 +16,7 @@ from rich.console import Console
 
 from scripts.environment import BUILD, ROOT
 from tests.faults import report
-from tests.faults.matrix import Matrix, Result, Trial
+from tests.faults.matrix import Matrix, Permission, Result, Trial
 from tests.faults.scenario import scenarios
 from tests.place import emulated
 from tests.progress import progress
@@ -28,9 +28,11 @@ WAYS = ("ses", "sns")
 
 @dataclass(frozen=True)
 class Begun:
-    """So many trials are to be run."""
+    """So many trials are to be run. allowed: what functions may do; used: what scenarios have them do."""
 
     trials: int
+    allowed: set[Permission]
+    used: set[Permission]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def run_way(way: str, only: Sequence[str], lanes: int, told: "Queue[Begun | Resu
                 scenarios(way),
                 wanted,
                 lanes,
-                begun=lambda trials: told.put(Begun(trials)),
+                begun=lambda trials, used: told.put(Begun(trials, matrix.allowed(), used)),
                 ended=told.put,
             )
     except KeyboardInterrupt:
@@ -116,6 +118,8 @@ def run(ways: Sequence[str], only: Sequence[str], lanes: int) -> tuple[list[Resu
     results: list[Result] = []
     errors: list[str] = []
     trials, over = 0, 0
+    allowed: set[Permission] = set()
+    used: set[Permission] = set()
     with progress() as shown:
         shown.stage("Deploying")
         while over < len(ways):
@@ -123,6 +127,8 @@ def run(ways: Sequence[str], only: Sequence[str], lanes: int) -> tuple[list[Resu
                 match told.get(timeout=5):
                     case Begun() as begun:
                         trials += begun.trials
+                        allowed |= begun.allowed
+                        used |= begun.used
                         shown.stage("Trials")
                     case Result() as result:
                         results.append(result)
@@ -138,6 +144,8 @@ def run(ways: Sequence[str], only: Sequence[str], lanes: int) -> tuple[list[Resu
                 shown.stage("Cleaning up")
     for child in children:
         child.join()
+    if set(ways) == set(WAYS) and not errors:
+        errors += [f"no scenario has {who} do {what}, which it may" for who, what in sorted(allowed - used)]
     return sorted(results, key=lambda each: each.trial.name), errors
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -21,13 +21,13 @@ class Call:
 
     service: as IAM calls it. operation: as its API reference does. on: what tells it from others of the same
         name: the table and index, or what is published to.
-    actions: what IAM must allow for it.
+    permissions: what IAM must allow for it, in words that policies are put in too (`permissions_of`).
     """
 
     service: str
     operation: str
     on: str
-    actions: frozenset[str]
+    permissions: frozenset[str]
 
     def __str__(self) -> str:
         return f"{self.service}:{self.operation}" + (f" {self.on}" if self.on else "")
@@ -44,9 +44,13 @@ def call_of(method: str, path: str, headers: Mapping[bytes, bytes], body: bytes,
     if target:
         operation = target.rpartition(".")[2]
         asked = json.loads(body)
-        if service != "dynamodb":
-            return _call(service, operation)
-        return _call(service, operation, _tables(asked, lane), _transacted(asked))
+        if service == "sqs":
+            queue = _short(asked["QueueUrl"].rpartition("/")[2], lane)
+            # "AddPermission" of the Amazon SQS API Reference: a batch is allowed with the call itself
+            return _call(service, operation, queue, {f"{operation.removesuffix('Batch')} {queue}"})
+        if service == "dynamodb":
+            return _call(service, operation, _tables(asked, lane), _transacted(asked, lane))
+        return _call(service, operation)
     form = {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
     if "Action" in form:
         on = next((name for name in _PUBLISHED_TO if name in form), "") if form["Action"] == "Publish" else ""
@@ -54,22 +58,61 @@ def call_of(method: str, path: str, headers: Mapping[bytes, bytes], body: bytes,
     return _call(service, _REST.get((method, path.partition("?")[0]), f"{method} {path}"))
 
 
-def _call(service: str, operation: str, on: str = "", within: frozenset[str] = frozenset()) -> Call:
-    return Call(
-        service, operation, on, frozenset(f"{service}:{each}" for each in within or frozenset({operation}))
-    )
+def _call(service: str, operation: str, on: str = "", allowed: Set[str] = frozenset()) -> Call:
+    words = allowed or {f"{operation} {on}".strip()}
+    return Call(service, operation, on, frozenset(f"{service}:{each}" for each in words))
 
 
-def _transacted(asked: Mapping[str, Any]) -> frozenset[str]:
+def _transacted(asked: Mapping[str, Any], lane: str) -> set[str]:
     """IAM knows the writes of a transaction by their own names."""
-    kinds = {kind for item in asked.get("TransactItems", []) for kind in item}
-    return frozenset(_TRANSACTED.get(kind, f"{kind}Item") for kind in kinds)
+    return {
+        f"{_TRANSACTED.get(kind, f'{kind}Item')} {_short(write['TableName'], lane)}"
+        for item in asked.get("TransactItems", [])
+        for kind, write in item.items()
+    }
 
 
 def _tables(asked: Mapping[str, Any], lane: str) -> str:
     names = [asked["TableName"]] if "TableName" in asked else sorted(asked.get("RequestItems", {}))
-    tables = " ".join(name.removesuffix(lane).rpartition("-")[2] for name in names)
+    tables = " ".join(_short(name, lane) for name in names)
     return f"{tables}/{asked['IndexName']}" if "IndexName" in asked else tables
+
+
+def _short(name: str, lane: str = "") -> str:
+    """What a name says besides the prefix that all names have, and the lane's mark."""
+    return name.removesuffix(lane).rpartition("-")[2]
+
+
+# With a function's role Lambda itself reads its stream or queue, writes its logs and puts batches aside
+_BY_LAMBDA = re.compile(
+    r"logs:|dynamodb:(DescribeStream|GetRecords|GetShardIterator|ListStreams)"
+    r"|sqs:\w+ requests|sqs:SendMessage failed"
+)
+
+
+def permissions_of(policy: Mapping[str, Any]) -> set[str]:
+    """What a policy of ours lets a function's own calls do, in the words of `Call.permissions`."""
+    words = {
+        f"{action} {_target(action, resource)}".strip()
+        for statement in policy["Statement"]
+        for action in statement["Action"]
+        # only a telephone number is no ARN: what is allowed for all but ARNs is allowed for these
+        for resource in statement.get("Resource", ["PhoneNumber"])
+    }
+    return {each for each in words if not _BY_LAMBDA.match(each)}
+
+
+def _target(action: str, resource: str) -> str:
+    """What a resource of a statement is in the name of a call."""
+    service = action.partition(":")[0]
+    if service == "dynamodb":
+        table, _, index = resource.partition(":table/")[2].partition("/index/")
+        return _short(table) + (f"/{index}" if index else "")
+    if service == "sqs":
+        return _short(resource)
+    if action == "sns:Publish":
+        return {"arn": "TargetArn" if ":endpoint/" in resource else "TopicArn"}.get(resource[:3], resource)
+    return ""
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,7 @@ class FaultPoint:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-point", daemon=True)
         self._servers: list[asyncio.Server] = []
+        self._open: set[asyncio.Task[None] | None] = set()
         # the calls that met a fault, by the SDK's own ids, and the lanes in which others were repeated
         self._broken: set[bytes] = set()
         self._disturbed: set[str] = set()
@@ -129,6 +130,8 @@ class FaultPoint:
 
         async def serve() -> str:
             async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                # asyncio alone lets go of a connection whose client is gone while the emulator is asked
+                self._open.add(task := asyncio.current_task())
                 # a client that is gone; or all ends, and asyncio would tell of each that was cancelled
                 gone = (
                     ConnectionError,
@@ -139,6 +142,7 @@ class FaultPoint:
                 with contextlib.suppress(*gone):
                     await self._serve(function, lane, reader, writer)
                 writer.close()
+                self._open.discard(task)
 
             server = await asyncio.start_server(one, LOOPBACK, 0)
             self._servers.append(server)
@@ -181,7 +185,7 @@ class FaultPoint:
     async def _close(self) -> None:
         for server in self._servers:
             server.close()
-        waiting = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        waiting = [task for task in self._open if task]
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

@@ -5,14 +5,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from scripts.local_aws import process
 from tests.deployment import Deployment
 from tests.faults import duplicates
-from tests.faults.calls import Call
+from tests.faults.calls import Call, permissions_of
 from tests.faults.fault_point import Fault, FaultPoint, Plan, positions
 from tests.faults.lane import Lane
 from tests.faults.scenario import Scenario
@@ -21,7 +21,9 @@ from tests.faults.scenario import Scenario
 CALLED_IN_A_STRETCH = 2
 # the machine may be so busy that a client gives up by itself: that is a fault that nobody asked for
 TRIES = 3
-TIMEOUTS_AT_ONCE = 40
+TIMEOUTS_AT_ONCE = 16
+# a function, and what it may do, in the words of `Call.permissions`
+Permission = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -101,29 +103,46 @@ class Matrix:
 
     base: Deployment
     point: FaultPoint
+    free: "queue.SimpleQueue[Lane]" = field(default_factory=queue.SimpleQueue)
+    made: list[Lane] = field(default_factory=list)
 
     @classmethod
     @contextmanager
     def of(cls, base: Deployment) -> Iterator["Matrix"]:
+        """A matrix whose lanes are unmade in the end."""
         url = str(base.environment.endpoint_url)
         emulator = process.find(int(urlsplit(url).port or 0))
         assert emulator, f"the emulator at {url} was not started from here: its functions cannot be killed"
         with FaultPoint(url, emulator.pid) as point:
-            yield cls(base, point)
+            matrix = cls(base, point)
+            try:
+                yield matrix
+            finally:
+                for lane in matrix.made:
+                    lane.unmake()
 
     @contextmanager
-    def lanes(self, count: int) -> Iterator["queue.SimpleQueue[Lane]"]:
-        """Lanes to be taken, and put back."""
-        free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
-        made: list[Lane] = []
+    def lane(self) -> Iterator[Lane]:
+        """A lane that nobody else has, for a while: one that was made before, or a new one."""
         try:
-            for _ in range(count):
-                made.append(Lane.of(self.base, self.point))
-                free.put(made[-1])
-            yield free
+            lane = self.free.get_nowait()
+        except queue.Empty:
+            lane = Lane.of(self.base, self.point)
+            self.made.append(lane)
+        try:
+            yield lane
         finally:
-            for lane in made:
-                lane.unmake()
+            self.free.put(lane)
+
+    def allowed(self) -> set[Permission]:
+        """What the policies of the deployed functions let them do, but for what Lambda itself does so."""
+        iam = self.base.client("iam")
+        found = set()
+        for handler in self.base.outputs["function_names"]:
+            role = self.base.configuration(handler)["Role"].rpartition("/")[2]
+            policy = iam.get_role_policy(RoleName=role, PolicyName="permissions")["PolicyDocument"]
+            found |= {(handler, each) for each in permissions_of(policy)}
+        return found
 
     def calls(self, lane: Lane, scenario: Scenario) -> list[tuple[str, Call]]:
         """What a scenario's functions call where nothing goes wrong.
@@ -174,59 +193,56 @@ class Matrix:
         wanted: Callable[[Trial], bool],
         lanes: int,
         *,
-        begun: Callable[[int], None],
+        begun: Callable[[int, set[Permission]], None],
         ended: Callable[[Result], None],
     ) -> None:
         """Runs the trials that are wanted, and tells what came of each.
 
-        Timeouts have lanes of their own: they do nothing but wait.
+        Timeouts come on top: they do nothing but wait.
 
         Args:
-            begun: is told how many there are. ended: is told of each, by one thread at a time.
+            begun: is told how many there are, and what must be allowed for the calls that the scenarios make
+                without faults. ended: is told of each, by one thread at a time.
         """
         one_at_a_time = threading.Lock()
-        with ThreadPoolExecutor(lanes) as pool, self.lanes(lanes) as free:
 
-            def in_lane(where: "queue.SimpleQueue[Lane]", do: Callable[..., Any], *args: Any) -> Any:
-                lane = where.get()
-                try:
-                    return do(lane, *args)
-                finally:
-                    where.put(lane)
+        def calls(scenario: Scenario) -> list[tuple[str, Call]]:
+            with self.lane() as lane:
+                return self.calls(lane, scenario)
 
-            def tell(done: "Future[Result]") -> None:
-                if not done.cancelled():
-                    with one_at_a_time:
-                        ended(done.result())
+        def result(scenario: Scenario, trial: Trial) -> Result:
+            with self.lane() as lane:
+                return self.result(lane, scenario, trial)
 
-            seen = list(pool.map(lambda each: in_lane(free, self.calls, each), scenarios))
+        def tell(done: "Future[Result]") -> None:
+            if not done.cancelled():
+                with one_at_a_time:
+                    ended(done.result())
+
+        with ThreadPoolExecutor(lanes) as pool, ThreadPoolExecutor(TIMEOUTS_AT_ONCE) as patient:
+            seen = list(pool.map(calls, scenarios))
             todo = [
                 (scenario, trial)
-                for scenario, calls in zip(scenarios, seen, strict=True)
-                for trial in trials(way, scenario, calls)
+                for scenario, made in zip(scenarios, seen, strict=True)
+                for trial in trials(way, scenario, made)
                 if wanted(trial)
             ]
-            slow = list(
-                {(each.function, each.call): (it, each) for it, each in todo if _waits(each)}.values()
-            )
-            quick = [(it, each) for it, each in todo if not _waits(each)]
-            begun(len(slow) + len(quick))
-            waiting = min(len(slow), TIMEOUTS_AT_ONCE)
-            with (
-                ThreadPoolExecutor(max(waiting, 1)) as patient,
-                self.lanes(waiting) as more,
-            ):
-                futures = [patient.submit(in_lane, more, self.result, *each) for each in slow]
-                futures += [pool.submit(in_lane, free, self.result, *each) for each in quick]
-                try:
-                    for future in futures:
-                        future.add_done_callback(tell)
-                    for future in futures:
-                        future.result()
-                finally:
-                    # whoever has had enough waits for what runs, and for no more
-                    for future in futures:
-                        future.cancel()
+            one_of_each = {(trial.function, trial.call): (it, trial) for it, trial in todo if _waits(trial)}
+            slow = list(one_of_each.values())
+            quick = [(it, trial) for it, trial in todo if not _waits(trial)]
+            used = {(who, each) for made in seen for who, call in made for each in call.permissions}
+            begun(len(slow) + len(quick), used)
+            futures = [patient.submit(result, *each) for each in slow]
+            futures += [pool.submit(result, *each) for each in quick]
+            try:
+                for future in futures:
+                    future.add_done_callback(tell)
+                for future in futures:
+                    future.result()
+            finally:
+                # whoever has had enough waits for what runs, and for no more
+                for future in futures:
+                    future.cancel()
 
 
 def _waits(trial: Trial) -> bool:

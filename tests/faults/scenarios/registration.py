@@ -29,15 +29,7 @@ class Registration(Case):
     def recover(self) -> None:
         self.lane.stream(*self.pending())
         self.reconcile()
-        if self.lane.way == "sns":
-            self.sweep_once()
-            self.lane.application.opt_in(self.people[0])
         self.sweep_all()
-
-    def sweep_once(self) -> None:
-        for notification_id in self.pending():
-            self.lane.make_due(notification_id)
-        self.lane.invoke("sweep", {})
 
     def reconcile(self) -> None:
         """What the schedule of `reconcile` does, the minute left out for which it waits for Cognito."""

@@ -10,7 +10,7 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.faults.calls import Call, Refusal, call_of, refusal
+from tests.faults.calls import Call, Refusal, call_of, permissions_of, refusal
 
 TABLE = "registration-Notifications-lane1"
 KEY = {"NotificationID": {"S": "x"}}
@@ -20,14 +20,14 @@ ASKED: list[tuple[str, str, dict[str, Any], str, set[str]]] = [
         "get_item",
         {"TableName": TABLE, "Key": KEY},
         "dynamodb:GetItem Notifications",
-        {"dynamodb:GetItem"},
+        {"dynamodb:GetItem Notifications"},
     ),
     (
         "dynamodb",
         "query",
         {"TableName": TABLE, "IndexName": "Due", "KeyConditionExpression": "a = b"},
         "dynamodb:Query Notifications/Due",
-        {"dynamodb:Query"},
+        {"dynamodb:Query Notifications/Due"},
     ),
     (
         "dynamodb",
@@ -39,22 +39,28 @@ ASKED: list[tuple[str, str, dict[str, Any], str, set[str]]] = [
             ]
         },
         "dynamodb:TransactWriteItems",
-        {"dynamodb:PutItem", "dynamodb:ConditionCheckItem"},
+        {"dynamodb:PutItem Notifications", "dynamodb:ConditionCheckItem Notifications"},
     ),
     (
         "dynamodb",
         "batch_get_item",
         {"RequestItems": {TABLE: {"Keys": [KEY]}}},
         "dynamodb:BatchGetItem Notifications",
-        {"dynamodb:BatchGetItem"},
+        {"dynamodb:BatchGetItem Notifications"},
     ),
-    ("sns", "publish", {"PhoneNumber": "+1", "Message": "m"}, "sns:Publish PhoneNumber", {"sns:Publish"}),
+    (
+        "sns",
+        "publish",
+        {"PhoneNumber": "+1", "Message": "m"},
+        "sns:Publish PhoneNumber",
+        {"sns:Publish PhoneNumber"},
+    ),
     (
         "sns",
         "publish",
         {"TopicArn": "arn:aws:sns:eu-west-1:000000000000:t", "Message": "Action=Subscribe"},
         "sns:Publish TopicArn",
-        {"sns:Publish"},
+        {"sns:Publish TopicArn"},
     ),
     (
         "sesv2",
@@ -72,10 +78,10 @@ ASKED: list[tuple[str, str, dict[str, Any], str, set[str]]] = [
     ),
     (
         "sqs",
-        "send_message",
-        {"QueueUrl": "http://127.0.0.1/0/q", "MessageBody": "m"},
-        "sqs:SendMessage",
-        {"sqs:SendMessage"},
+        "delete_message_batch",
+        {"QueueUrl": "http://127.0.0.1/0/registration-refused-lane1", "Entries": []},
+        "sqs:DeleteMessageBatch refused",
+        {"sqs:DeleteMessage refused"},
     ),
     (
         "cognito-idp",
@@ -115,11 +121,11 @@ def answered(refused: Refusal) -> AWSResponse:
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "arguments", "name", "actions"), ASKED, ids=[each[3] for each in ASKED]
+    ("service", "operation", "arguments", "name", "permissions"), ASKED, ids=[each[3] for each in ASKED]
 )
 @pytest.mark.parametrize("throttled", [True, False])
 def test_a_call_is_known_and_refused_as_its_service_would(
-    service: str, operation: str, arguments: dict[str, Any], name: str, actions: set[str], throttled: bool
+    service: str, operation: str, arguments: dict[str, Any], name: str, permissions: set[str], throttled: bool
 ) -> None:
     seen: list[Call] = []
 
@@ -136,10 +142,41 @@ def test_a_call_is_known_and_refused_as_its_service_would(
     with pytest.raises(ClientError) as refused:
         getattr(made(service, answer), operation)(**arguments)
     assert str(seen[0]) == name
-    assert set(seen[0].actions) == actions
+    assert set(seen[0].permissions) == permissions
     said: Any = refused.value.response
     assert said["Error"]["Message"]
     status = said["ResponseMetadata"]["HTTPStatusCode"]
     assert status in ({400, 429} if throttled else {500})
     if throttled:
         assert any(word in said["Error"]["Code"] for word in ("Throttl", "TooMany", "Exceeded"))
+
+
+def test_what_a_policy_allows_is_said_in_the_same_words() -> None:
+    tables = "arn:aws:dynamodb:eu-west-1:0:table/registration"
+    policy = {
+        "Statement": [
+            {"Action": ["dynamodb:PutItem"], "Resource": [f"{tables}-Notifications"]},
+            {"Action": ["dynamodb:Query"], "Resource": [f"{tables}-Notifications/index/Due"]},
+            {"Action": ["dynamodb:GetRecords"], "Resource": [f"{tables}-Notifications/stream/2026"]},
+            {"Action": ["sns:Publish"], "Resource": ["arn:aws:sns:eu-west-1:0:topic"]},
+            {"Action": ["sns:Publish"], "Resource": ["arn:aws:sns:eu-west-1:0:endpoint/GCM/app/*"]},
+            {"Action": ["sns:Publish"], "NotResource": ["arn:*:sns:*:*:*"]},
+            {"Action": ["sqs:SendMessage"], "Resource": ["arn:aws:sqs:eu-west-1:0:registration-refused"]},
+            {
+                "Action": ["sqs:SendMessage"],
+                "Resource": ["arn:aws:sqs:eu-west-1:0:registration-deliver-failed"],
+            },
+            {"Action": ["sqs:ReceiveMessage"], "Resource": ["arn:aws:sqs:eu-west-1:0:registration-requests"]},
+            {"Action": ["logs:PutLogEvents"], "Resource": ["arn:aws:logs:eu-west-1:0:log-group:x"]},
+            {"Action": ["ses:SendEmail"], "Resource": ["identity", "configuration set"]},
+        ]
+    }
+    assert permissions_of(policy) == {
+        "dynamodb:PutItem Notifications",
+        "dynamodb:Query Notifications/Due",
+        "sns:Publish TopicArn",
+        "sns:Publish TargetArn",
+        "sns:Publish PhoneNumber",
+        "sqs:SendMessage refused",
+        "ses:SendEmail",
+    }
