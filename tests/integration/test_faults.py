@@ -1,4 +1,4 @@
-"""A part of `make test-faults`: what costs most when it goes wrong, of the calls that all people depend on."""
+"""A part of `make test-faults`: what costs most when it goes wrong, of the calls that everybody needs."""
 
 import pytest
 
