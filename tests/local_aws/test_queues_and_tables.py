@@ -391,3 +391,82 @@ def test_an_administrator_reads_and_deletes_a_person_once(aws: Aws, pool: Pool) 
         role.cognito.admin_delete_user(UserPoolId=pool.id, Username=person.name)
     with refused("AccessDeniedException"):
         role.cognito.admin_get_user(UserPoolId=aws.pool().id, Username="somebody")
+
+
+# What `make bench` counts by: "Using Global Secondary Indexes in DynamoDB" and "Amazon DynamoDB Transactions:
+# How it works" (Developer Guide)
+
+
+@pytest.fixture
+def consumption(aws: Aws) -> Callable[..., tuple[float, dict[str, float]]]:
+    """The units that a call consumes: of the table, and by index."""
+    dynamodb = aws.client("dynamodb")
+    indexes = [
+        {
+            "IndexName": name,
+            "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+            "Projection": projection,
+        }
+        for name, projection in (
+            ("Bare", {"ProjectionType": "KEYS_ONLY"}),
+            ("Some", {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["Kept"]}),
+        )
+    ]
+    name = table(
+        aws,
+        attributes=[{"AttributeName": index, "AttributeType": "S"} for index in ("Bare", "Some")],
+        GlobalSecondaryIndexes=indexes,
+    )
+
+    def consumed(call: str, **request: Any) -> tuple[float, dict[str, float]]:
+        if call == "transact_write_items":
+            request = {
+                "TransactItems": [{kind: {"TableName": name, **what}} for kind, what in request.items()]
+            }
+        else:
+            request |= {"TableName": name}
+        said = getattr(dynamodb, call)(**request, ReturnConsumedCapacity="INDEXES")["ConsumedCapacity"]
+        one = said[0] if isinstance(said, list) else said
+        found = {
+            index: units["CapacityUnits"] for index, units in one.get("GlobalSecondaryIndexes", {}).items()
+        }
+        return one["CapacityUnits"] - sum(found.values()), found
+
+    return consumed
+
+
+Consumption = Callable[..., tuple[float, dict[str, float]]]
+
+
+def test_a_write_consumes_a_unit_for_each_kb_begun_and_twice_that_in_a_transaction(
+    consumption: Consumption,
+) -> None:
+    small = {"K": {"S": "small"}}
+    large = {"K": {"S": "large"}, "Text": {"S": "x" * 2100}}
+    assert consumption("put_item", Item=small) == (1, {})
+    assert consumption("put_item", Item=large) == (3, {})
+    assert consumption("transact_write_items", Put={"Item": small}) == (2, {})
+    assert consumption("transact_write_items", Put={"Item": large}) == (6, {})
+    # a condition on a row that is not written costs as much
+    holds = {"Key": {"K": {"S": "large"}}, "ConditionExpression": "attribute_exists(K)"}
+    assert consumption("transact_write_items", Put={"Item": small}, ConditionCheck=holds) == (8, {})
+
+
+def test_an_index_is_written_where_what_it_holds_changes(consumption: Consumption) -> None:
+    key = {"K": {"S": "1"}}
+
+    def update(expression: str, value: str) -> dict[str, float]:
+        values = {":v": {"S": value}}
+        return consumption(
+            "update_item", Key=key, UpdateExpression=expression, ExpressionAttributeValues=values
+        )[1]
+
+    item = {**key, "Bare": {"S": "a"}, "Some": {"S": "a"}, "Kept": {"S": "a"}, "Text": {"S": "x" * 2100}}
+    # neither index has the text
+    assert consumption("put_item", Item=item) == (3, {"Bare": 1, "Some": 1})
+    assert update("SET Note1 = :v", "b") == {}
+    assert update("SET Kept = :v", "b") == {"Some": 1}
+    assert update("SET Kept = :v", "b") == {}
+    # it leaves one place and comes to another
+    assert update("SET Bare = :v", "b") == {"Bare": 2}
+    assert update("SET Note1 = :v REMOVE Bare", "c") == {"Bare": 1}

@@ -54,12 +54,14 @@ resource "aws_dynamodb_table" "notifications" {
     type = "N"
   }
 
-  # A person's history, newest or oldest first.
+  # A person's history, newest or oldest first. It holds what the history shows and no more: each attribute
+  # that changes here is a write to the index, too.
   global_secondary_index {
-    name            = "ByUser"
-    hash_key        = "UserID"
-    range_key       = "CreatedAt"
-    projection_type = "ALL"
+    name               = "ByUser"
+    hash_key           = "UserID"
+    range_key          = "CreatedAt"
+    projection_type    = "INCLUDE"
+    non_key_attributes = ["Category", "Data", "Reason", "Results", "State", "Sub"]
   }
 
   # Sparse: only rows that still wait carry DueShard and DueAt, so only they are in it.

@@ -205,7 +205,11 @@ def by_user_index(tables: Tables) -> None:
                         {"AttributeName": "UserID", "KeyType": "HASH"},
                         {"AttributeName": "CreatedAt", "KeyType": "RANGE"},
                     ],
-                    "Projection": {"ProjectionType": "ALL"},
+                    # as the module of the tables has it
+                    "Projection": {
+                        "ProjectionType": "INCLUDE",
+                        "NonKeyAttributes": ["Category", "Data", "Reason", "Results", "State", "Sub"],
+                    },
                 }
             }
         ],
