@@ -140,7 +140,7 @@ local-down: $(READY) ## Stop it, with all that it holds
 SIDE_BY_SIDE := -n 4
 
 test: $(READY) ## All tests
-	@$(RUN) pytest $(SIDE_BY_SIDE) tests/unit tests/local_aws tests/terraform tests/plan_review tests/integration $(TESTS)
+	@$(RUN) pytest $(SIDE_BY_SIDE) --junitxml build/tests.xml tests/unit tests/local_aws tests/terraform tests/plan_review tests/integration $(TESTS)
 
 test-unit: $(READY) ## Tests of the functions and scripts: no Terraform, no local AWS
 	@$(RUN) pytest $(SIDE_BY_SIDE) tests/unit $(TESTS)

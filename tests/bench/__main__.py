@@ -4,6 +4,7 @@ import json
 import shlex
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def main(only: tuple[str, ...], rounds: int | None) -> None:
     arguments = [*(f"--only {name}" for name in only), *([f"--rounds {rounds}"] if rounds else [])]
     command = f"make bench ARGS={shlex.quote(' '.join(arguments))}" if arguments else "make bench"
     results: dict[str, Result] = {}
-    with tempfile.TemporaryDirectory() as folder, progress() as told:
-        run = Run(Path(folder), told, rounds)
+    with tempfile.TemporaryDirectory() as folder, progress() as told, ExitStack() as after:
+        run = Run(Path(folder), told, after, rounds)
         for name in only or SECTIONS:
             told.stage(name)
             results[name] = SECTIONS[name](run)

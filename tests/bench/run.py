@@ -3,11 +3,13 @@
 import compileall
 import shutil
 import zipfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from scripts import package
+from tests.bench.system import System, deployable
 from tests.progress import Progress
 
 HERE = Path(__file__).parent
@@ -17,12 +19,13 @@ HERE = Path(__file__).parent
 class Run:
     """One run of `make bench`.
 
-    folder: for what is made on the way; removed after it. rounds: how often to do what is timed; None leaves
-    it to the section.
+    folder: for what is made on the way; removed after it. after: what is to be ended after the run.
+    rounds: how often to do what is timed; None leaves it to the section.
     """
 
     folder: Path
     progress: Progress
+    after: ExitStack
     rounds: int | None = None
 
     @cached_property
@@ -49,3 +52,9 @@ class Run:
         shutil.copytree(self.task, folder)
         compileall.compile_dir(folder, quiet=2)
         return folder
+
+    @cached_property
+    def system(self) -> System:
+        """An emulator for the system, started when it is first wanted: all sections have the same."""
+        self.progress.stage("starting a local AWS")
+        return self.after.enter_context(deployable(self.folder / "system"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.bench import cold, package, warm
+from tests.bench import cold, cost, due, package, warm
 from tests.bench.result import Result
 from tests.bench.run import Run
 
@@ -10,4 +10,6 @@ SECTIONS: Mapping[str, Callable[[Run], Result]] = {
     "trigger": warm.measure,
     "cold": cold.measure,
     "package": package.measure,
+    "cost": cost.measure,
+    "sweep": due.measure,
 }

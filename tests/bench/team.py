@@ -1,0 +1,168 @@
+"""What the team waits for: building, planning, applying and testing, and what that goes to."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import altair
+
+from scripts import package
+from scripts.environment import BUILD
+from tests.bench.result import Result, Row, number
+from tests.bench.run import Run
+from tests.bench.statistics import Estimate
+from tests.bench.system import Spent, Step
+from tests.page import Block, Chart, Paragraph, Table
+
+# what `make test` leaves
+REPORT = BUILD / "tests.xml"
+# so many of an apply's resources, and of the tests, are shown
+MOST = 15
+
+
+@dataclass(frozen=True)
+class Case:
+    """A test of a run. seconds: with what it had to wait for to be set up."""
+
+    name: str
+    part: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A run of `make test`. seconds: from its beginning to its end."""
+
+    at: datetime
+    seconds: float
+    tests: Sequence[Case]
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The seconds of each part, the longest first; parts run side by side."""
+        parts: dict[str, float] = defaultdict(float)
+        for test in self.tests:
+            parts[test.part] += test.seconds
+        return dict(sorted(parts.items(), key=lambda part: -part[1]))
+
+
+def measure(run: Run) -> Result:
+    """Builds, and deploys twice if no section has done so; tells of the last `make test`."""
+    system = run.system
+    run.progress.stage("team: building, planning and applying")
+    with system.timed("package"):
+        package.build(run.folder / "team.zip")
+    for way in ("sns", "ses"):
+        system.deploy(way)
+    tested = report_of(REPORT) if REPORT.exists() else None
+    return result(system.spent, system.steps, tested)
+
+
+def report_of(report: Path) -> Tested:
+    """The run that a report in JUnit's XML tells of, as pytest writes it."""
+    suite = ElementTree.parse(report).getroot().find("testsuite")  # noqa: S314 - our own tests wrote it
+    assert suite is not None
+    found = [
+        Case(f"{case.get('classname')}.{case.get('name')}", part_of(case), float(case.get("time", 0)))
+        for case in suite.iter("testcase")
+    ]
+    return Tested(datetime.fromisoformat(suite.get("timestamp", "")), float(suite.get("time", 0)), found)
+
+
+def part_of(case: ElementTree.Element) -> str:
+    """The part that a test belongs to: its folder, and of integration tests how e-mail goes out."""
+    folder = case.get("classname", "").split(".")[1]
+    way = re.search(r"[\[-](sns|ses)[]-]", case.get("name", ""))
+    return f"{folder}, {way[1].upper()}" if folder == "integration" and way else folder
+
+
+def result(spent: Mapping[str, Spent], steps: Mapping[str, Sequence[Step]], tested: Tested | None) -> Result:
+    """The tables and drawings."""
+    rows = [_row(what, one, steps.get(what, ())) for what, one in spent.items()]
+    blocks: list[Block] = [
+        Paragraph(
+            "An apply is compared with the sum of its resources' own times: the lower the ratio, the more "
+            "goes on side by side. The resources wait for each other and for what the provider waits for "
+            "by itself: it looks at a new queue six times in a row, five seconds apart, before it takes it "
+            "to be there."
+        ),
+        Table(
+            ["What", "Seconds", "Cores busy"],
+            [[what, number(one.seconds), number(one.cores)] for what, one in spent.items()],
+            "Terraform, and the emulator with its functions",
+        ),
+    ]
+    if steps:
+        first = next(iter(steps.values()))
+        blocks.append(Chart(_drawn(first), "The resources of an apply that took longest: from when to when"))
+    if tested:
+        rows.append(_of_tests(tested))
+        blocks += [
+            Paragraph(f"The tests ran at {tested.at:%Y-%m-%d %H:%M %Z}, {len(tested.tests)} of them."),
+            Table(
+                ["Part", "Seconds"],
+                [[part, number(seconds)] for part, seconds in tested.parts.items()],
+                "What make test goes to; the parts run side by side",
+            ),
+            Table(
+                ["Test", "Seconds"],
+                [
+                    [test.name, number(test.seconds)]
+                    for test in sorted(tested.tests, key=lambda test: -test.seconds)[:MOST]
+                ],
+                "The tests that took longest, with what was set up for them",
+            ),
+        ]
+    else:
+        blocks.append(Paragraph("There is no report of make test; it leaves one, for the next run of this."))
+    data = {
+        "spent": {what: asdict(one) for what, one in spent.items()},
+        "steps": {what: [asdict(step) for step in found] for what, found in steps.items()},
+        "tests": {"seconds": tested.seconds, "parts": tested.parts} if tested else None,
+    }
+    return Result("The team's own time", rows, blocks, data)
+
+
+def _row(what: str, spent: Spent, steps: Sequence[Step]) -> Row:
+    ours = Estimate.exact(spent.seconds)
+    if not steps:
+        return Row(what.capitalize(), ours, "s")
+    own = sum(step.ended - step.begun for step in steps)
+    return Row(
+        what.capitalize(),
+        ours,
+        "s",
+        "its resources one after the other",
+        Estimate.exact(own),
+        Estimate.exact(spent.seconds / own),
+    )
+
+
+def _of_tests(tested: Tested) -> Row:
+    own = sum(test.seconds for test in tested.tests)
+    return Row(
+        "make test",
+        Estimate.exact(tested.seconds),
+        "s",
+        "its tests one after the other",
+        Estimate.exact(own),
+        Estimate.exact(tested.seconds / own),
+    )
+
+
+def _drawn(steps: Iterable[Step]) -> Any:
+    longest = sorted(steps, key=lambda step: step.begun - step.ended)[:MOST]
+    return (
+        altair.Chart({"values": [asdict(step) for step in longest]})
+        .mark_bar()
+        .encode(
+            altair.X("begun:Q", title="seconds"),
+            altair.X2("ended:Q"),
+            altair.Y("address:N", title=None, sort=altair.SortField("begun")),
+        )
+    )
