@@ -17,6 +17,7 @@ and KILL_BEFORE. A process that dies while it waits has either been heard (KILL_
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -204,7 +205,7 @@ class FaultPoint:
                 request.headers.get(b"amz-sdk-request", b"")
             ):
                 self._disturbed.add(lane)
-            if not await self._answer(fault, call, request.raw, writer):
+            if not await self._answer(fault, call, request, writer):
                 return
 
     def _fault_of(self, function: str, lane: str, call: Call) -> Fault | None:
@@ -220,7 +221,7 @@ class FaultPoint:
         return plan.fault
 
     async def _answer(
-        self, fault: Fault | None, call: Call, raw: bytes, writer: asyncio.StreamWriter
+        self, fault: Fault | None, call: Call, request: _Request, writer: asyncio.StreamWriter
     ) -> bool:
         """Answers a request, or does what the fault says; whether the connection goes on."""
         match fault:
@@ -241,7 +242,10 @@ class FaultPoint:
                     await asyncio.sleep(0.2)
                 return False
             case _:
-                answer = await _ask(self._upstream, raw)
+                answer = await _ask(self._upstream, request.raw)
+                if call.operation == "ReceiveMessage":
+                    handles = self._handed_out.setdefault(json.loads(request.body)["QueueUrl"], [])
+                    handles += [handle.decode() for handle in _HANDLE.findall(answer)]
                 match fault:
                     case Fault.RESET_AFTER:
                         _reset(writer)

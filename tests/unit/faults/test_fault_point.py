@@ -35,6 +35,7 @@ class Service(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.heard: list[dict[str, str]] = []
+        self.answer = b"ok"
 
     @property
     def url(self) -> str:
@@ -48,9 +49,9 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.server.heard.append({name.lower(): value for name, value in self.headers.items()})
         self.send_response(200)
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(self.server.answer)))
         self.end_headers()
-        self.wfile.write(b"ok")
+        self.wfile.write(self.server.answer)
 
     def log_message(self, *_what: object) -> None:
         """Says nothing."""
@@ -77,10 +78,12 @@ def url(point: FaultPoint) -> str:
     return point.listen("deliver", LANE)
 
 
-def ask(url: str, timeout: float = 10, headers: Mapping[str, str] = HEADERS) -> tuple[int, bytes]:
+def ask(
+    url: str, timeout: float = 10, headers: Mapping[str, str] = HEADERS, body: bytes = b"{}"
+) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(str(urlsplit(url).netloc), timeout=timeout)
     try:
-        connection.request("POST", "/", b"{}", headers)
+        connection.request("POST", "/", body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -202,3 +205,19 @@ def test_a_call_that_is_repeated_without_a_fault_shows(point: FaultPoint, url: s
     again("b", 2)
     assert point.disturbed(LANE)
     assert not point.disturbed(LANE)
+
+
+def test_messages_that_a_function_was_given_are_known_though_it_never_heard_of_them(
+    service: Service, point: FaultPoint, url: str
+) -> None:
+    service.answer = json.dumps({"Messages": [{"ReceiptHandle": "1"}, {"ReceiptHandle": "2"}]}).encode()
+    headers = {
+        **HEADERS,
+        "Authorization": SIGNED.replace("/kms/", "/sqs/"),
+        "X-Amz-Target": "AmazonSQS.ReceiveMessage",
+    }
+    point.arm(LANE, Plan(Fault.RESET_AFTER, "sqs:ReceiveMessage", "deliver"))
+    with pytest.raises(ConnectionResetError):
+        ask(url, headers=headers, body=b'{"QueueUrl": "the-queue"}')
+    assert point.handed_out("the-queue") == ["1", "2"]
+    assert point.handed_out("the-queue") == []
