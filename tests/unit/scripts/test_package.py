@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import click
 import pytest
@@ -69,7 +70,14 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     content |= {p.relative_to(shop): p.read_bytes() for p in sorted(shop.rglob("*")) if p.is_file()}
 
     def build(
-        name: str, files: Iterable[Path], mode: int, umask: str, zone: str, when: int, architecture: str
+        name: str,
+        files: Iterable[Path],
+        mode: int,
+        umask: str,
+        zone: str,
+        when: int,
+        architecture: str,
+        **environment: str,
     ) -> Any:
         source = top / name / "source"
         for file in files:
@@ -89,7 +97,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
                 architecture,
             ],
             cwd=ROOT,
-            env=dict(os.environ) | {"TZ": zone, "PYTHONHASHSEED": str(when % 1000)},
+            env=dict(os.environ) | {"TZ": zone, "PYTHONHASHSEED": str(when % 1000)} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -98,9 +106,11 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     stray = top / "b longer name/source/notifications/__pycache__/users.cpython-311.pyc"
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"compiled")
+    # what uv cannot bring is left to pip
+    by_pip = {"UV_NO_CACHE": "1", "UV_OFFLINE": "1"}
     builds = [
         build("a", content, 0o644, "022", "UTC-14", 1_000_000_000, "arm64"),
-        build("b longer name", reversed(content), 0o700, "077", "UTC+11", 1_700_000_001, "x86_64"),
+        build("b longer name", reversed(content), 0o700, "077", "UTC+11", 1_700_000_001, "x86_64", **by_pip),
     ]
     for running in builds:
         out, err = running.communicate(timeout=60)
@@ -300,23 +310,36 @@ def test_an_unknown_architecture_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "platform"), [("arm64", "manylinux2014_aarch64"), ("x86_64", "manylinux2014_x86_64")]
+    ("architecture", "platform", "uv_platform"),
+    [
+        ("arm64", "manylinux2014_aarch64", "aarch64-manylinux2014"),
+        ("x86_64", "manylinux2014_x86_64", "x86_64-manylinux2014"),
+    ],
 )
 def test_dependencies_are_those_of_the_function_and_not_of_this_machine(
-    architecture: str, platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    architecture: str, platform: str, uv_platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[list[str]] = []
 
     def run(line: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
         lines.append(line)
-        return subprocess.CompletedProcess(line, 0, "", "")
+        return subprocess.CompletedProcess(line, len(lines) % 2, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
     (tmp_path / "notifications").mkdir()
     package.build(tmp_path / "lambda.zip", source=tmp_path, architecture=architecture, python="3.12")
-    line = " ".join(lines[0])
-    for words in (
-        *(f"--platform {platform}", "--python-version 3.12", "--implementation cp", "--abi cp312"),
-        *("--only-binary :all:", "--require-hashes", "--no-deps"),
-    ):
-        assert f" {words} " in f"{line} "
+    by_uv, by_pip = (f"{' '.join(line)} " for line in lines)
+    assert f" --python-platform {uv_platform} " in by_uv
+    for words in (f"--platform {platform}", "--implementation cp", "--abi cp312"):
+        assert f" {words} " in by_pip
+    for words in ("--python-version 3.12", "--only-binary :all:", "--require-hashes", "--no-deps"):
+        assert f" {words} " in by_uv
+        assert f" {words} " in by_pip
+
+
+def test_pip_is_not_asked_for_what_uv_has_brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Mock(return_value=subprocess.CompletedProcess([], 0, "", ""))
+    monkeypatch.setattr(subprocess, "run", run)
+    (tmp_path / "notifications").mkdir()
+    package.build(tmp_path / "lambda.zip", source=tmp_path)
+    run.assert_called_once()
