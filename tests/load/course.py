@@ -31,6 +31,7 @@ WARM_UP_SECONDS = 5.0
 SHORTEST_HOLD_SECONDS = 20.0
 WARM_WITHIN = 60.0
 CATEGORY = "promotions"
+SEARCH, HOLD = "search", "held"
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,14 @@ class Plan:
 
     ways: tuple[str, str] = ("sns", "ses")
     rate: float = 3.0
-    seconds: float = 45.0
+    seconds: float = 30.0
     highest: float = 0.0
-    first: float = 6.0
+    first: float = 8.0
     last: float = 60.0
-    factor: float = 1.25
-    step_seconds: float = 10.0
+    factor: float = 1.3
+    step_seconds: float = 8.0
     people: int = 2000
-    longest: float = 90.0
+    longest: float = 56.0
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,23 @@ class Course:
         """In every mail of the broadcast, and in no other."""
         return f"LOAD-{self.run.upper()}"
 
-    def phase(self, crowd: Crowd, name: str, rate: float, seconds: float) -> None:
-        """Lets people come at a rate, and returns when the last one was due."""
-        before = self.journal.last("phase", name=name)
-        if before is None:
-            begin = self.journal.clock() + 0.5
-            self.journal.write("phase", name=name, way=crowd.way, rate=rate, begin=begin, end=begin + seconds)
-            crowd.come(name, (begin + moment for moment in arrivals(rate, seconds, f"{self.run} {name}")))
-            before = self.journal.last("phase", name=name)
-            assert before
-        self.wait(lambda: self.journal.clock() >= before["end"], crowd, name, before["end"])
+    def phase(self, crowd: Crowd, name: str, rate: float, seconds: float, part: int = 0) -> None:
+        """Lets people come at a rate, and returns when the last one was due.
+
+        part: of a phase that takes several times as long, each part after the one before.
+        """
+        if self.journal.last("phase", name=name, part=part) is None:
+            now, before = self.journal.clock(), self.journal.last("phase", name=name)
+            start = max(now, before["end"]) if before else now + 0.5
+            begin = before["begin"] if before else start
+            seed = f"{self.run} {name} {part}"
+            self.journal.write(
+                "phase", name=name, part=part, way=crowd.way, rate=rate, begin=begin, end=start + seconds
+            )
+            crowd.come(name, (start + moment for moment in arrivals(rate, seconds, seed)))
+        there = self.journal.last("phase", name=name, part=part)
+        assert there
+        self.wait(lambda: self.journal.clock() >= there["end"], crowd, name, there["end"])
 
     def finish(self, crowd: Crowd) -> None:
         """Waits for whoever is to come still and until everybody is welcomed, or it takes too long.
@@ -121,26 +129,51 @@ class Course:
         """The highest rate that is kept: one step after the other, until one is not."""
         if self.plan.highest:
             return
-        with self.stage("search", system) as crowd:
+        with self.stage(SEARCH, system) as crowd:
             if crowd is None:
                 return
             # a step that was cut off says nothing: once those are done with, it is done again, with others
             self.finish(crowd)
             self.warm_up(crowd, self.plan.first)
             for rate in steps(self.plan.first, self.plan.last, self.plan.factor):
-                known = self.journal.last("step", rate=rate) or self._step(crowd, rate)
-                if known["behind"]:
+                known = self.journal.last("step", stage=SEARCH, rate=rate)
+                if (known or self._step(crowd, SEARCH, self._new_name(rate), rate))["behind"]:
                     break
 
     def hold(self, system: Deployment) -> None:
-        """The highest rate, for longer."""
-        with self.stage("hold", system) as crowd:
-            if crowd:
-                rate, before = self.highest, len(self.journal.people)
-                seconds = min(
-                    max((self.plan.people - before) / rate, SHORTEST_HOLD_SECONDS), self.plan.longest
-                )
-                self.phase(crowd, "highest", rate, seconds)
+        """The highest rate that was kept, for longer; if that was too long for it, the one below."""
+        tried = [event for event in self.journal.all("step") if event["stage"] == SEARCH]
+        kept = sorted((event["rate"] for event in tried if not event["behind"]), reverse=True)
+        with self.stage(HOLD, system) as crowd:
+            if crowd is None:
+                return
+            rates = [self.plan.highest] if self.plan.highest else kept or [self.plan.first]
+            before = len(self.journal.people)
+            plan = self.journal.last("holding") or self.journal.write(
+                "holding",
+                seconds=min(
+                    max((self.plan.people - before) / rates[0], SHORTEST_HOLD_SECONDS), self.plan.longest
+                ),
+            )
+            for rate in rates:
+                if self._is_held(crowd, rate, max(round(plan["seconds"] / self.plan.step_seconds), 1)):
+                    self.journal.write("held", rate=rate)
+                    return
+                self.finish(crowd)
+
+    def _is_held(self, crowd: Crowd, rate: float, parts: int) -> bool:
+        name = f"{HOLD} {rate:g}/s"
+        for part in range(parts):
+            known = self.journal.last("step", name=name, part=part)
+            if (known or self._step(crowd, HOLD, name, rate, part))["behind"]:
+                return False
+        return True
+
+    @property
+    def highest(self) -> float | None:
+        """The highest rate that was held; none if none was."""
+        held = self.journal.last("held")
+        return float(held["rate"]) if held else None
 
     def warm_up(self, crowd: Crowd, rate: float) -> None:
         """The first ones after a deploy: functions are begun for them; their waiting says nothing."""
@@ -148,12 +181,6 @@ class Course:
         self.phase(crowd, name, rate, WARM_UP_SECONDS)
         end = self.journal.clock() + WARM_WITHIN
         self.wait(lambda: not crowd.on_their_way(to_welcome=False) or self.journal.clock() > end, crowd, name)
-
-    @property
-    def highest(self) -> float:
-        """The highest rate: what was said, or the highest that was kept."""
-        kept = [float(event["rate"]) for event in self.journal.all("step") if not event["behind"]]
-        return self.plan.highest or max(kept, default=self.plan.first)
 
     @contextmanager
     def stage(self, name: str, system: Deployment) -> Iterator[Crowd | None]:
@@ -167,21 +194,27 @@ class Course:
             self.finish(crowd)
         self.journal.write("done", stage=name)
 
-    def _step(self, crowd: Crowd, rate: float) -> Event:
-        tries = len({e["name"] for e in self.journal.all("phase") if e["name"].startswith(f"{rate:g}/s")})
-        name = f"{rate:g}/s" + f", try {tries + 1}" * bool(tries)
-        self.phase(crowd, name, rate, self.plan.step_seconds)
+    def _new_name(self, rate: float) -> str:
+        """Of a step: those that were cut off have one too."""
+        name = f"{rate:g}/s"
+        tries = {event["name"] for event in self.journal.all("phase") if event["name"].startswith(name)}
+        return name + f", try {len(tries) + 1}" * bool(tries)
+
+    def _step(self, crowd: Crowd, stage: str, name: str, rate: float, part: int = 0) -> Event:
+        self.phase(crowd, name, rate, self.plan.step_seconds, part)
         begin = self.journal.clock() - self.plan.step_seconds
         late = [seconds for due, seconds in list(crowd.agenda.late) if due >= begin]
         step = Step(
             rate=rate,
             seconds=self.plan.step_seconds,
-            came=sum(course.phase == name for course in self.journal.everybody()),
+            came=sum(one.due[SIGNED_UP] >= begin for one in self.journal.everybody()),
             on_their_way=crowd.on_their_way(to_welcome=False),
             late=percentile(late, 99) if late else 0.0,
             reading=crowd.pauses,
         )
-        return self.journal.write("step", name=name, behind=step.behind, **asdict(step))
+        return self.journal.write(
+            "step", stage=stage, name=name, part=part, behind=step.behind, **asdict(step)
+        )
 
     def broadcast(self, system: Deployment) -> None:
         """A message to everyone, until each has a mail of it, or it takes too long."""

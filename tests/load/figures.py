@@ -45,6 +45,11 @@ def outside(
     return [(a, b) for a, b in spans if not any(a < end and begin < b for begin, end in gaps)]
 
 
+def length(begin: float, end: float, gaps: Sequence[tuple[float, float]]) -> float:
+    """The seconds from begin to end without those of the gaps in between."""
+    return end - begin - sum(max(min(end, b) - max(begin, a), 0) for a, b in gaps)
+
+
 def backlog(came: Iterable[float], went: Iterable[float], moments: Sequence[float]) -> list[int]:
     """How many had come and not gone, at each of some moments."""
     ins, outs = sorted(came), sorted(went)

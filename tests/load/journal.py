@@ -15,7 +15,7 @@ Event = dict[str, Any]
 # what somebody goes through, in this order
 DUE, SIGNED_UP, CONFIRMED, OPTED_IN = "due", "signed_up", "confirmed", "opted_in"
 FAILED = "failed"
-PHASE = ("name", "way", "rate", "begin")
+PHASE = ("name", "part", "way", "rate", "begin")
 
 
 @dataclass

@@ -12,8 +12,8 @@ from rich.table import Table as Terminal
 
 from notifications.notification import Notification, Outcome, State, next_due
 from scripts.person import WELCOME
-from tests.load.course import Course, Found
-from tests.load.figures import Latency, backlog, outside, percentile, rates
+from tests.load.course import HOLD, Course, Found
+from tests.load.figures import Latency, backlog, length, outside, percentile, rates
 from tests.load.journal import CONFIRMED, OPTED_IN, SIGNED_UP, Event
 from tests.load.verdict import person
 from tests.page import Cell, Chart, Page, Paragraph, Section, Table
@@ -85,12 +85,12 @@ class Report:
         found = []
         for phase in self.phases:
             begin, end = phase["begin"], phase["end"]
-            seconds = end - begin
+            seconds = length(begin, end, self.course.journal.gaps)
             people = [one for one in self.people if one.phase == phase["name"]]
             step = self.course.journal.last("step", name=phase["name"])
 
-            def within(times: Iterable[float], a: float = begin, b: float = end) -> float:
-                return sum(a <= time < b for time in times) / (b - a)
+            def within(times: Iterable[float], a: float = begin, b: float = end, s: float = seconds) -> float:
+                return sum(a <= time < b for time in times) / s
 
             found.append(
                 Pace(
@@ -116,7 +116,7 @@ class Report:
         found = []
         gaps = self.course.journal.gaps
         for phase in self.phases:
-            if phase["name"] not in ("steady", "highest"):
+            if not phase["name"].startswith(("steady", HOLD)):
                 continue
             people = [one for one in self.people if one.phase == phase["name"]]
             last = OPTED_IN if phase["way"] == "sns" else CONFIRMED
@@ -328,8 +328,9 @@ class Report:
                 [
                     Paragraph(
                         "A rate is kept while no more people are on their way than come in three seconds, "
-                        "besides those who read their mail. The last step is one that was not kept, and says "
-                        "what fell behind; the one before it was then held."
+                        "besides those who read their mail. Rates rise until one is not kept, which says what "
+                        "fell behind. Then the highest that was kept is held for longer; or the one below it, "
+                        "if that was too much."
                     ),
                     self.pace_table(),
                 ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.load.figures import Latency, backlog, outside, percentile, rates
+from tests.load.figures import Latency, backlog, length, outside, percentile, rates
 
 VALUES = st.lists(st.floats(0, 1e6), min_size=1)
 
@@ -40,6 +40,11 @@ def test_a_span_that_an_interruption_touches_is_left_out() -> None:
     spans = [(0.0, 1.0), (1.0, 3.0), (3.0, 9.0), (5.0, 6.0), (8.0, 9.0)]
     assert outside(spans, [(2.0, 4.0), (5.5, 5.6)]) == [(0.0, 1.0), (8.0, 9.0)]
     assert outside(spans, []) == spans
+
+
+def test_the_time_of_an_interruption_is_none_of_a_phase() -> None:
+    assert length(10, 20, [(0, 5), (8, 11), (15, 16), (19, 30)]) == 7
+    assert length(10, 20, []) == 10
 
 
 def test_a_backlog_is_who_came_and_has_not_gone() -> None:

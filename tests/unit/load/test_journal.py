@@ -60,8 +60,8 @@ def test_a_step_that_failed_and_then_was_done_has_not_failed(tmp_path: Path) -> 
 def test_who_was_to_come_still_comes_as_much_later_as_nobody_was_at_work(tmp_path: Path) -> None:
     clock, path = Clock(), tmp_path / "journal.jsonl"
     first = journal(path, clock)
-    first.write("phase", name="over", way="ses", rate=1, begin=80.0, end=90.0)
-    first.write("phase", name="steady", way="ses", rate=1, begin=95.0, end=120.0)
+    first.write("phase", name="over", part=0, way="ses", rate=1, begin=80.0, end=90.0)
+    first.write("phase", name="steady", part=0, way="ses", rate=1, begin=95.0, end=120.0)
     first.write(DUE, person=0, phase="steady", due=99.0)
     first.write(DUE, person=1, phase="steady", due=110.0)
     first.close()
