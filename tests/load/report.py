@@ -328,9 +328,9 @@ class Report:
                 [
                     Paragraph(
                         "A rate is kept while no more people are on their way than come in three seconds, "
-                        "besides those who read their mail. Rates rise until one is not kept, which says what "
-                        "fell behind. Then the highest that was kept is held for longer; or the one below it, "
-                        "if that was too much."
+                        "besides those who read their mail. Rates rise until one is not kept, which says "
+                        "what fell behind. Then the highest that was kept is held for longer; or the one "
+                        "below it, if that was too much."
                     ),
                     self.pace_table(),
                 ],
