@@ -16,11 +16,11 @@ PLAN = Plan(ways=("ses", "ses"), rate=10, seconds=2)
 def test_people_come_when_they_are_due_and_what_came_of_them_is_counted(
     system: Deployment, tmp_path: Path
 ) -> None:
-    journal = Journal(tmp_path / "journal.jsonl").open()
+    journal = Journal(tmp_path / "journal.jsonl")
     course = Course(secrets.token_hex(3), journal, PLAN, say=lambda _: None)
-    course.steady(system)
+    with journal.open():
+        course.steady(system)
     found = course.check(system)
-    journal.close()
     assert found.verdict.wrong == {}
     came = len(journal.people)
     assert 5 < came < 40

@@ -82,25 +82,23 @@ def main(way: str, port: int | None, fresh: bool, end: bool, **numbers: float) -
         if end:
             JOURNAL.unlink(missing_ok=True)
             return
-        if aws is None:
-            journal = Journal(JOURNAL).open()
-            aws = begun(console, journal, port or free_port(), numbers | {"ways": WAYS[way]})
+        if aws:
+            console.print("Going on with a run that was interrupted; --fresh starts anew.")
         else:
-            gone = journal.open().resume()
-            console.print(f"Going on with a run that was interrupted {gone:.0f} s ago; --fresh starts anew.")
-        try:
-            good = followed(console, journal, aws)
-        except KeyboardInterrupt:
-            console.print(
-                f"Interrupted. The local AWS goes on at {aws.url}; `make load` goes on with it, "
-                "and `make load ARGS=--end` ends it."
-            )
-            sys.exit(INTERRUPTED)
-        except BaseException:
-            process.stop(aws.port)
-            raise
-        finally:
-            journal.close()
+            journal = Journal(JOURNAL)
+        with journal.open():
+            aws = aws or begun(console, journal, port or free_port(), numbers | {"ways": WAYS[way]})
+            try:
+                good = followed(console, journal, aws)
+            except KeyboardInterrupt:
+                console.print(
+                    f"Interrupted. The local AWS goes on at {aws.url}; `make load` goes on with it, "
+                    "and `make load ARGS=--end` ends it."
+                )
+                sys.exit(INTERRUPTED)
+            except BaseException:
+                process.stop(aws.port)
+                raise
     sys.exit(0 if good else 1)
 
 
@@ -111,16 +109,21 @@ def followed(console: Console, journal: Journal, aws: LocalAws) -> bool:
     plan = Plan(**began["plan"] | {"ways": tuple(began["plan"]["ways"])})
     with telling(console) as say:
         course = Course(began["run"], journal, plan, say)
+        say("building the functions' package and preparing Terraform")
         try:
-            with emulated(FOLDER, aws.url, as_deployed=False) as place, sampling(journal, aws):
+            with emulated(FOLDER, aws.url, as_deployed=False) as place:
                 steady, after = plan.ways
-                course.steady(deployed(place, journal, say, steady))
-                system = deployed(place, journal, say, after)
-                course.search(system)
-                course.hold(system)
-                course.broadcast(system)
-                say("looking at everything that there is")
-                found = course.check(system)
+                system = deployed(place, journal, say, steady)
+                # not before: whoever is to come had else to wait for what is above
+                journal.resume()
+                with sampling(journal, aws):
+                    course.steady(system)
+                    system = deployed(place, journal, say, after)
+                    course.search(system)
+                    course.hold(system)
+                    course.broadcast(system)
+                    say("looking at everything that there is")
+                    found = course.check(system)
         except TerraformError as error:
             raise click.ClickException(str(error)) from None
     process.stop(aws.port)

@@ -177,7 +177,7 @@ class Course:
 
     def warm_up(self, crowd: Crowd, rate: float) -> None:
         """The first ones after a deploy: functions are begun for them; their waiting says nothing."""
-        name = f"warm-up, {crowd.way}"
+        name = f"warm-up {crowd.way.upper()}"
         self.phase(crowd, name, rate, WARM_UP_SECONDS)
         end = self.journal.clock() + WARM_WITHIN
         self.wait(lambda: not crowd.on_their_way(to_welcome=False) or self.journal.clock() > end, crowd, name)

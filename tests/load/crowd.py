@@ -124,9 +124,11 @@ class Crowd:
         self._newest = 0.0
         self._stopped = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True, name="mailbox")
-        self._reader.start()
 
     def __enter__(self) -> "Crowd":
+        # who had been welcomed before is so from the first
+        self._look()
+        self._reader.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -174,16 +176,18 @@ class Crowd:
 
     def _read(self) -> None:
         while not self._stopped.wait(LOOK_SECONDS):
-            # the emulator is busy; the next look sees what this one has not
-            with suppress(httpx.HTTPError):
-                for mail in self._application.mailbox.since(self._newest - OVERLAP_SECONDS):
-                    if mail.message_id not in self._seen:
-                        self._seen[mail.message_id] = mail.at
-                        self._newest = max(self._newest, mail.at)
-                        self._take(mail)
-            self._seen = {
-                key: at for key, at in self._seen.items() if at >= self._newest - 2 * OVERLAP_SECONDS
-            }
+            self._look()
+
+    def _look(self) -> None:
+        # the emulator is busy now and then; the next look sees what this one has not
+        with suppress(httpx.HTTPError):
+            for mail in self._application.mailbox.since(self._newest - OVERLAP_SECONDS):
+                if mail.message_id not in self._seen:
+                    self._seen[mail.message_id] = mail.at
+                    self._newest = max(self._newest, mail.at)
+                    self._take(mail)
+        oldest = self._newest - 2 * OVERLAP_SECONDS
+        self._seen = {key: at for key, at in self._seen.items() if at >= oldest}
 
     def _take(self, mail: Mail) -> None:
         found = self._name.match(mail.to[0])

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -34,12 +35,16 @@ class Course:
 
 @dataclass
 class Journal:
-    """The events of one run, in memory and in a file."""
+    """The events of one run, in memory and in a file.
+
+    cut_off: the last sign of life of what was read, until it goes on.
+    """
 
     path: Path
     clock: Callable[[], float] = time.time
     events: list[Event] = field(default_factory=list)
     people: dict[int, Course] = field(default_factory=dict)
+    cut_off: float | None = None
     _file: TextIO | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -49,22 +54,20 @@ class Journal:
         journal = cls(path)
         for event in _lines(path):
             journal._take(event)
+        journal.cut_off = journal.events[-1]["at"] if journal.events else None
         return journal
 
-    def open(self) -> "Journal":
+    @contextmanager
+    def open(self) -> Iterator["Journal"]:
         """Goes on writing, after the last whole line."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         whole = "".join(f"{json.dumps(event)}\n" for event in self.events)
         draft = self.path.with_suffix(".new")
         draft.write_text(whole)
         draft.replace(self.path)
-        self._file = self.path.open("a")
-        return self
-
-    def close(self) -> None:
-        if self._file:
-            self._file.close()
-            self._file = None
+        with self.path.open("a") as self._file:
+            yield self
+        self._file = None
 
     def write(self, kind: str, **content: Any) -> Event:
         """Notes an event of now."""
@@ -76,22 +79,24 @@ class Journal:
             self._take(event)
         return event
 
-    def resume(self) -> float:
-        """Puts off what had still to come by as long as nobody was at work; returns how long that was.
+    def resume(self) -> None:
+        """Puts off what was still to come by as long as nobody was at work, if it was cut off.
 
         Who was due before is due as they were. A phase that was going on ends later.
         """
-        before, now = float(self.events[-1]["at"]), self.clock()
+        before, now = self.cut_off, self.clock()
+        if before is None:
+            return
+        self.cut_off = None
         self.write("resumed", before=before)
         for course in self.everybody():
             if course.due[SIGNED_UP] > before:
                 due = course.due[SIGNED_UP] + now - before
                 self.write(DUE, person=course.number, phase=course.phase, due=due)
-        phases = {event["name"]: event for event in self.all("phase")}
+        phases = {(event["name"], event["part"]): event for event in self.all("phase")}
         for phase in phases.values():
             if phase["end"] > before:
-                self.write("phase", **{k: phase[k] for k in PHASE} | {"end": phase["end"] + now - before})
-        return now - before
+                self.write("phase", **{name: phase[name] for name in PHASE}, end=phase["end"] + now - before)
 
     def last(self, kind: str, **content: Any) -> Event | None:
         """The newest event of a kind with this content."""

@@ -239,13 +239,13 @@ class Report:
         return Table(
             [
                 "phase",
-                "e-mail by",
+                "by",
                 "seconds",
                 "people",
-                "came /s",
-                "registered /s",
-                "welcomed /s",
-                "fell behind",
+                "came/s",
+                "recorded/s",
+                "welcomed/s",
+                "behind",
             ],
             [
                 [
@@ -388,7 +388,7 @@ class Report:
                 series["opted in, not welcomed"] = backlog(opted_in, welcomed, moments)
             else:
                 series["with a record, not welcomed"] = backlog(confirmed, welcomed, moments)
-            done = {"came": due, "registered": confirmed, "welcomed": welcomed}
+            done = {"came": due, "recorded": confirmed, "welcomed": welcomed}
             found.append(
                 Section(
                     title,

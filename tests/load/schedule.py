@@ -55,9 +55,9 @@ class Step:
 
     @property
     def behind(self) -> str:
-        """What fell behind; empty if the rate was kept."""
+        """What fell behind, the system being that in the emulator; empty if the rate was kept."""
         if self.late > LATE:
             return "the generator"
         if self.backlog_seconds > ALLOWED_SECONDS:
-            return "the system in the emulator"
+            return "the system"
         return ""
