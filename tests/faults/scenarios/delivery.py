@@ -226,7 +226,7 @@ SCENARIOS = [
         for function in ("deliver", "sweep")
     ),
     Scenario("a welcome that waits for the opt-in", "deliver", opt_in("deliver"), "sns"),
-    Scenario("the address has changed", "deliver", moved("deliver"), "sns"),
+    *(Scenario("the address has changed", each, moved(each), "sns") for each in ("deliver", "sweep")),
     Scenario("a device that is disabled", "deliver", stop("deliver")),
     Scenario("quiet hours", "deliver", quiet("deliver")),
 ]
