@@ -153,24 +153,21 @@ def test_a_call_is_known_and_refused_as_its_service_would(
 
 def test_what_a_policy_allows_is_said_in_the_same_words() -> None:
     tables = "arn:aws:dynamodb:eu-west-1:0:table/registration"
-    policy = {
-        "Statement": [
-            {"Action": ["dynamodb:PutItem"], "Resource": [f"{tables}-Notifications"]},
-            {"Action": ["dynamodb:Query"], "Resource": [f"{tables}-Notifications/index/Due"]},
-            {"Action": ["dynamodb:GetRecords"], "Resource": [f"{tables}-Notifications/stream/2026"]},
-            {"Action": ["sns:Publish"], "Resource": ["arn:aws:sns:eu-west-1:0:topic"]},
-            {"Action": ["sns:Publish"], "Resource": ["arn:aws:sns:eu-west-1:0:endpoint/GCM/app/*"]},
-            {"Action": ["sns:Publish"], "NotResource": ["arn:*:sns:*:*:*"]},
-            {"Action": ["sqs:SendMessage"], "Resource": ["arn:aws:sqs:eu-west-1:0:registration-refused"]},
-            {
-                "Action": ["sqs:SendMessage"],
-                "Resource": ["arn:aws:sqs:eu-west-1:0:registration-deliver-failed"],
-            },
-            {"Action": ["sqs:ReceiveMessage"], "Resource": ["arn:aws:sqs:eu-west-1:0:registration-requests"]},
-            {"Action": ["logs:PutLogEvents"], "Resource": ["arn:aws:logs:eu-west-1:0:log-group:x"]},
-            {"Action": ["ses:SendEmail"], "Resource": ["identity", "configuration set"]},
-        ]
-    }
+    allowed = [
+        ("dynamodb:PutItem", f"{tables}-Notifications"),
+        ("dynamodb:Query", f"{tables}-Notifications/index/Due"),
+        ("sns:Publish", "arn:aws:sns:eu-west-1:0:topic"),
+        ("sns:Publish", "arn:aws:sns:eu-west-1:0:endpoint/GCM/app/*"),
+        ("sqs:SendMessage", "arn:aws:sqs:eu-west-1:0:registration-refused"),
+        ("ses:SendEmail", "arn:aws:ses:eu-west-1:0:identity/no-reply@example.com"),
+    ]
+    statements: list[dict[str, Any]] = [
+        {"Sid": f"Ours{number}", "Action": [action], "Resource": [resource]}
+        for number, (action, resource) in enumerate(allowed)
+    ]
+    phones = {"Sid": "PublishToPhones", "Action": ["sns:Publish"], "NotResource": ["arn:*:sns:*:*:*"]}
+    by_lambda = {"Sid": "SendFailedBatches", "Action": ["sqs:SendMessage"], "Resource": ["failed"]}
+    policy = {"Statement": [*statements, phones, by_lambda]}
     assert permissions_of(policy) == {
         "dynamodb:PutItem Notifications",
         "dynamodb:Query Notifications/Due",
