@@ -45,9 +45,9 @@ def call_of(method: str, path: str, headers: Mapping[bytes, bytes], body: bytes,
         operation = target.rpartition(".")[2]
         asked = json.loads(body)
         if service == "sqs":
-            queue = _short(asked["QueueUrl"].rpartition("/")[2], lane)
+            queue = _short(asked.get("QueueUrl", "").rpartition("/")[2], lane)
             # "AddPermission" of the Amazon SQS API Reference: a batch is allowed with the call itself
-            return _call(service, operation, queue, {f"{operation.removesuffix('Batch')} {queue}"})
+            return _call(service, operation, queue, {f"{operation.removesuffix('Batch')} {queue}".strip()})
         if service == "dynamodb":
             return _call(service, operation, _tables(asked, lane), _transacted(asked, lane))
         return _call(service, operation)

@@ -46,7 +46,7 @@ ALLOWED = (
     ),
     Allowed(
         {"enqueue"},
-        {"sqs:SendMessage"},
+        {"sqs:SendMessage refused"},
         _LOST_ANSWER,
         "the refusal was put in the refused queue, and that was not heard: it is told again",
     ),

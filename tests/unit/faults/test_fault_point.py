@@ -216,7 +216,7 @@ def test_messages_that_a_function_was_given_are_known_though_it_never_heard_of_t
         "Authorization": SIGNED.replace("/kms/", "/sqs/"),
         "X-Amz-Target": "AmazonSQS.ReceiveMessage",
     }
-    point.arm(LANE, Plan(Fault.RESET_AFTER, "sqs:ReceiveMessage", "deliver"))
+    point.arm(LANE, Plan(Fault.RESET_AFTER, "sqs:ReceiveMessage queue", "deliver"))
     with pytest.raises(ConnectionResetError):
         ask(url, headers=headers, body=b'{"QueueUrl": "the-queue"}')
     assert point.handed_out("the-queue") == ["1", "2"]
