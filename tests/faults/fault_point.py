@@ -280,7 +280,8 @@ class FaultPoint:
                 each for each in found if any(at.laddr.port == port for at in each.net_connections("tcp4"))
             ]
         if not found:
-            raise RuntimeError(f"no process of the emulator's finds AWS at {url}")
+            # it has been killed at another call that it was making at the same time
+            raise psutil.NoSuchProcess(0, msg=f"no process of the emulator's finds AWS at {url}")
         os.kill(found[0].pid, what)
         return found[0]
 
