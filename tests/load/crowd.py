@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 from botocore.config import Config
@@ -141,7 +142,7 @@ class Crowd:
         """Lets one person come at each moment, in seconds since 1970."""
         for number, due in enumerate(moments, len(self.journal.people)):
             self.journal.write(DUE, person=number, phase=phase, due=due)
-            self.agenda.at(due, lambda due, number=number: self._sign_up(number, due))  # type: ignore[misc]
+            self.agenda.at(due, partial(self._sign_up, number))
 
     def resume(self) -> None:
         """Goes on with those who have not signed up, each when they are due.
@@ -150,7 +151,7 @@ class Crowd:
         """
         for course in self.journal.everybody():
             if SIGNED_UP not in course.done:
-                self.agenda.at(course.due[SIGNED_UP], lambda due, n=course.number: self._sign_up(n, due))  # type: ignore[misc]
+                self.agenda.at(course.due[SIGNED_UP], partial(self._sign_up, course.number))
 
     @property
     def pauses(self) -> float:
@@ -200,11 +201,11 @@ class Crowd:
         elif mail.subject == VERIFICATION and CONFIRMED not in course.done:
             code = re.search(r"\b(\d{6})\b", mail.text)
             if code:
-                self.agenda.at(due, lambda due: self._confirm(number, due, code[1]))
+                self.agenda.at(due, partial(self._confirm, number, code[1]))
         elif mail.subject == CONFIRMATION and OPTED_IN not in course.done:
             link = re.search(r"https?://\S+ConfirmSubscription\S+", mail.text)
             if link:
-                self.agenda.at(due, lambda due: self._opt_in(number, due, link[0]))
+                self.agenda.at(due, partial(self._opt_in, number, link[0]))
         elif self.mark and self.mark in mail.text:
             self.marked.append(mail.at)
 
@@ -214,13 +215,13 @@ class Crowd:
 
         self._do(number, SIGNED_UP, due, call, SIGNED_UP_BEFORE)
 
-    def _confirm(self, number: int, due: float, code: str) -> None:
+    def _confirm(self, number: int, code: str, due: float) -> None:
         def call() -> None:
             self._application.confirm(person(self.run, number), code)
 
         self._do(number, CONFIRMED, due, call, CONFIRMED_BEFORE)
 
-    def _opt_in(self, number: int, due: float, link: str) -> None:
+    def _opt_in(self, number: int, link: str, due: float) -> None:
         def call() -> None:
             self._browser.get(link).raise_for_status()
 

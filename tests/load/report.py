@@ -46,7 +46,7 @@ NAMES = {
 class Pace:
     """What a phase offered and what was done in the same time, a second.
 
-    late: by how many seconds the generator was, of the latest of a hundred.
+    failed: people whom an error has stopped. behind: what fell behind, where that was looked at.
     """
 
     phase: str
@@ -191,6 +191,9 @@ class Report:
             found[name] = found.get(name, 0) + 1
         return found
 
+    def _told_errors(self) -> str:
+        return ", ".join(f"{name} ({count})" for name, count in sorted(self._errors().items()))
+
     def memory(self) -> dict[str, dict[str, float]]:
         """MiB at first, at most and in the end."""
         samples = self.course.journal.all("sample")
@@ -234,6 +237,8 @@ class Report:
                     )
                 )
             console.print(shown, "", sep="\n")
+        if self._errors():
+            console.print(f"Errors: {self._told_errors()}.", highlight=False)
 
     def pace_table(self) -> Table:
         return Table(
@@ -283,6 +288,7 @@ class Report:
         verdict = self.found.verdict
         counts: list[list[str | Cell]] = [
             ["people who came", str(len(self.people))],
+            ["people whom an error has stopped", str(sum(bool(one.failed) for one in self.people))],
             ["confirmed", str(verdict.confirmed)],
             ["records", str(verdict.records)],
             ["welcomes", str(verdict.welcomes)],
@@ -320,6 +326,7 @@ class Report:
                         if journal.gaps
                         else []
                     ),
+                    *([Paragraph(f"Errors: {self._told_errors()}.")] if self._errors() else []),
                     self.verdict_table(),
                 ],
             ),
