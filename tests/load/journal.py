@@ -16,6 +16,8 @@ Event = dict[str, Any]
 # what somebody goes through, in this order
 DUE, SIGNED_UP, CONFIRMED, OPTED_IN = "due", "signed_up", "confirmed", "opted_in"
 FAILED = "failed"
+# whoever was confirmed, although the answer was an error, and has a record now
+REPAIRED = "repaired"
 PHASE = ("name", "part", "way", "rate", "begin")
 
 
@@ -128,6 +130,9 @@ class Journal:
         course = self.people[number]
         if kind == FAILED:
             course.failed[event["step"]] = event["reason"]
+            return
+        if kind == REPAIRED:
+            course.failed.clear()
             return
         course.due[kind] = event["due"]
         course.done[kind] = event["at"]

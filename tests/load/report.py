@@ -14,7 +14,7 @@ from notifications.notification import Notification, Outcome, State, next_due
 from scripts.person import WELCOME
 from tests.load.course import HOLD, Course, Found
 from tests.load.figures import Latency, backlog, length, outside, percentile, rates
-from tests.load.journal import CONFIRMED, OPTED_IN, SIGNED_UP, Event
+from tests.load.journal import CONFIRMED, OPTED_IN, REPAIRED, SIGNED_UP, Event
 from tests.load.verdict import person
 from tests.page import Cell, Chart, Page, Paragraph, Section, Table
 
@@ -166,6 +166,7 @@ class Report:
             "signed_up": sum(SIGNED_UP in one.done for one in self.people),
             "verdict": asdict(self.found.verdict),
             "errors": dict(self._errors()),
+            "reconciled": self.reconciled,
             "interruptions": len(journal.gaps),
             "highest": self.course.highest,
             "phases": [asdict(pace) for pace in self.paces()],
@@ -190,6 +191,11 @@ class Report:
             name = f"{event['step']}: {event['reason']}"
             found[name] = found.get(name, 0) + 1
         return found
+
+    @property
+    def reconciled(self) -> int:
+        """How many the trigger has missed, and reconciliation has not."""
+        return sum(event["missed"] for event in self.course.journal.all(REPAIRED))
 
     def _told_errors(self) -> str:
         return ", ".join(f"{name} ({count})" for name, count in sorted(self._errors().items()))
@@ -290,6 +296,7 @@ class Report:
             ["people who came", str(len(self.people))],
             ["people whom an error has stopped", str(sum(bool(one.failed) for one in self.people))],
             ["confirmed", str(verdict.confirmed)],
+            ["missed by the trigger, and reconciled", str(self.reconciled)],
             ["records", str(verdict.records)],
             ["welcomes", str(verdict.welcomes)],
             ["mails of the broadcast", str(verdict.broadcasts)],

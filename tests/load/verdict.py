@@ -62,8 +62,7 @@ class Verdict:
 
 def judge(
     run: str,
-    confirmed: Collection[int],
-    unknown: Collection[int],
+    confirmed: Collection[str],
     records: Iterable[Mapping[str, Any]],
     rows: Iterable[Mapping[str, Any]],
     mails: Iterable[Mail],
@@ -73,21 +72,18 @@ def judge(
     """Compares who confirmed with what there is.
 
     Args:
-        confirmed: the numbers of those to whom Cognito said that they are.
-        unknown: of those who may be, since the answer was lost or an error: a record says that they are.
+        confirmed: the usernames of those who are, by the user pool.
         records: of the users' table. rows: of the notifications' table. mails: all.
         broadcast: a mark in every mail of what was for everyone; empty if there was nothing.
         refused: requests that were.
     """
     ours = re.compile(rf"load-{run}-\d{{6,}}")
-    expected = {person(run, number).username: person(run, number).email for number in confirmed}
-    possible = {person(run, number).username: person(run, number).email for number in unknown}
+    expected = {name: Person(name).email for name in confirmed if ours.fullmatch(name)}
     addresses = {
         record["UserID"]: record.get("Email")
         for record in records
         if ours.fullmatch(str(record.get("UserID")))
     }
-    expected |= {name: possible[name] for name in addresses.keys() & possible.keys()}
     welcomes: Counter[str] = Counter()
     sent: Counter[str] = Counter()
     wrong = 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.load.journal import CONFIRMED, DUE, FAILED, SIGNED_UP, Journal
+from tests.load.journal import CONFIRMED, DUE, FAILED, REPAIRED, SIGNED_UP, Journal
 
 
 @dataclass
@@ -50,6 +50,9 @@ def test_a_step_that_failed_and_then_was_done_has_not_failed(tmp_path: Path) -> 
     one.write(FAILED, person=0, step=CONFIRMED, due=99.5, reason="ReadTimeoutError")
     assert one.people[0].failed == {CONFIRMED: "ReadTimeoutError"}
     one.write(CONFIRMED, person=0, due=99.5)
+    assert one.people[0].failed == {}
+    one.write(FAILED, person=0, step=CONFIRMED, due=99.5, reason="UserLambdaValidationException")
+    one.write(REPAIRED, person=0, missed=True)
     assert one.people[0].failed == {}
 
 

@@ -27,16 +27,14 @@ ELSEWHERE = [Mail(["someone@example.com"], WELCOME, "Hello someone,", 1.0)]
 
 
 def judged(
-    confirmed: set[int] | None = None,
-    unknown: set[int] = frozenset(),  # type: ignore[assignment]
+    confirmed: list[str] = NAMES,
     records: list[dict[str, Any]] = RECORDS,
     rows: list[dict[str, Any]] = ROWS,
     mails: list[Mail] | None = None,
     refused: int = 0,
 ) -> Verdict:
-    sure = {0, 1, 2} if confirmed is None else confirmed
     there = [*CODES, *WELCOMES, *SALES, *ELSEWHERE] if mails is None else mails
-    return judge(RUN, sure, unknown, records, rows, there, MARK, refused)
+    return judge(RUN, confirmed, records, rows, there, MARK, refused)
 
 
 def test_where_all_is_well_nothing_is_wrong() -> None:
@@ -48,7 +46,7 @@ def test_where_all_is_well_nothing_is_wrong() -> None:
 WRONG: dict[str, dict[str, Any]] = {
     "without_record": {"records": RECORDS[:2]},
     "wrong_record": {"records": [*RECORDS[:2], RECORDS[2] | {"Email": f"{NAMES[0]}@example.com"}]},
-    "unconfirmed_record": {"confirmed": {0, 1}},
+    "unconfirmed_record": {"confirmed": NAMES[:2]},
     "without_welcome": {"mails": [*CODES, *WELCOMES[:2], *SALES]},
     "welcomed_twice": {"mails": [*CODES, *WELCOMES, WELCOMES[0], *SALES]},
     "wrong_address": {
@@ -86,10 +84,9 @@ def test_a_broadcast_that_goes_on_is_not_final() -> None:
     assert judged(rows=[*ROWS[:3], ROWS[3] | {"State": "FANNING_OUT"}]).wrong == {"not_final": 1}
 
 
-def test_whoever_may_have_been_confirmed_is_if_there_is_a_record() -> None:
-    assert judged(confirmed={0, 1}, unknown={2}).wrong == {}
-    without = judged({0, 1}, {2}, RECORDS[:2], [*ROWS[:2], ROWS[3]], [*CODES, *WELCOMES[:2], *SALES[:2]])
-    assert (without.wrong, without.confirmed) == ({}, 2)
+def test_people_of_another_run_are_not_looked_at() -> None:
+    other = person("ffffff", 1).username
+    assert judged(confirmed=[*NAMES, other]).wrong == {}
 
 
 def test_rows_that_are_jobs_of_the_system_are_not_looked_at() -> None:
