@@ -12,7 +12,6 @@ schedule. Cognito calls the lane's trigger itself.
 import json
 import secrets
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -146,7 +145,7 @@ class Lane(Deployment):
             text = text.replace(queue, queue + self.name)
         return text.replace(self.base.pool, self.pool)
 
-    def _function(self, handler: str, timeout: int | None = None) -> str:
+    def _function(self, handler: str) -> str:
         """The lane's function, made when it is first asked for."""
         with self._making:
             if handler in self._made:
@@ -170,7 +169,7 @@ class Lane(Deployment):
                 Runtime=deployed["Runtime"],
                 Handler=deployed["Handler"],
                 Role=deployed["Role"],
-                Timeout=timeout or deployed["Timeout"],
+                Timeout=deployed["Timeout"],
                 MemorySize=deployed["MemorySize"],
                 Environment={
                     "Variables": {**variables, "AWS_ENDPOINT_URL": self.point.listen(handler, self.name)}
@@ -321,8 +320,3 @@ class Lane(Deployment):
         for output in QUEUES:
             self.client("sqs").delete_queue(QueueUrl=self.outputs[output])
         self.client("cognito-idp").delete_user_pool(UserPoolId=self.pool)
-
-
-def unmake(lanes: Iterable[Lane]) -> None:
-    for lane in lanes:
-        lane.unmake()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from tests.faults import fault_point
@@ -221,3 +222,12 @@ def test_messages_that_a_function_was_given_are_known_though_it_never_heard_of_t
         ask(url, headers=headers, body=b'{"QueueUrl": "the-queue"}')
     assert point.handed_out("the-queue") == ["1", "2"]
     assert point.handed_out("the-queue") == []
+
+
+def test_all_functions_can_be_ended_at_once(service: Service) -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 60 & sleep 61 & wait"]) as emulator:
+        with FaultPoint(service.url, emulator.pid) as point:
+            while len(psutil.Process(emulator.pid).children()) < 2:
+                time.sleep(0.01)
+            point.end_functions()
+        assert emulator.wait(10) == 0

@@ -147,3 +147,10 @@ def test_a_scenario_that_goes_wrong_by_itself_says_so() -> None:
     scenario = Scenario("a mail", "deliver", lambda lane: Made(lane, verdict=lambda: 1))
     with pytest.raises(AssertionError, match="without any fault"):
         matrix.calls(cast(Lane, Place()), scenario)
+
+
+def test_the_calls_are_not_those_of_a_run_that_was_disturbed() -> None:
+    scenario = Scenario("a mail", "deliver", lambda lane: Made(lane))
+    matrix = Matrix(cast(Any, None), cast(FaultPoint, Point(disturbed=True)))
+    with pytest.raises(AssertionError, match="busy"):
+        matrix.calls(cast(Lane, Place()), scenario)

@@ -12,6 +12,7 @@ import tests.faults.__main__ as program
 from tests.faults import report
 from tests.faults.fault_point import Fault
 from tests.faults.matrix import Result, Trial
+from tests.faults.scenario import scenarios
 
 
 def result(call: str, fault: Fault, *, duplicates: int = 0, wrong: str = "", nth: int | None = 1) -> Result:
@@ -71,3 +72,10 @@ def test_the_program_fails_when_something_was_wrong_or_nothing_was_tried(
     assert ("ses / deliver: a mail / ses:SendEmail / 500 (once, 1)" in done.output) == (results is RESULTS)
     assert "Traceback" not in done.output
     assert "make test-faults ARGS=" in (tmp_path / "faults.html").read_text()
+
+
+def test_a_trial_by_its_whole_name_runs_its_scenario_alone() -> None:
+    some = scenarios("sns")[0]
+    assert program.chosen("sns", [f"sns / {some} / kms:GenerateMac / 500 (once, 1)"]) == [some]
+    assert program.chosen("ses", [f"sns / {some} / kms:GenerateMac / 500 (once, 1)"]) == []
+    assert program.chosen("ses", ["GenerateMac"]) == scenarios("ses")
