@@ -13,6 +13,7 @@ from tests.faults import report
 from tests.faults.fault_point import Fault
 from tests.faults.matrix import Result, Trial
 from tests.faults.scenario import scenarios
+from tests.faults.way import chosen
 
 
 def result(call: str, fault: Fault, *, duplicates: int = 0, wrong: str = "", nth: int | None = 1) -> Result:
@@ -76,6 +77,6 @@ def test_the_program_fails_when_something_was_wrong_or_nothing_was_tried(
 
 def test_a_trial_by_its_whole_name_runs_its_scenario_alone() -> None:
     some = scenarios("sns")[0]
-    assert program.chosen("sns", [f"sns / {some} / kms:GenerateMac / 500 (once, 1)"]) == [some]
-    assert program.chosen("ses", [f"sns / {some} / kms:GenerateMac / 500 (once, 1)"]) == []
-    assert program.chosen("ses", ["GenerateMac"]) == scenarios("ses")
+    assert chosen("sns", [f"sns / {some} / kms:GenerateMac / 500 (once, 1)"]) == [some]
+    assert chosen("ses", [f"sns / {some} / kms:GenerateMac / 500 (once, 1)"]) == []
+    assert chosen("ses", ["GenerateMac"]) == scenarios("ses")
