@@ -1,5 +1,6 @@
 """The two tables in memory, and people to put in them."""
 
+import gc
 import importlib
 import sys
 from collections.abc import Callable, Iterator
@@ -121,7 +122,7 @@ def tables(aws: None) -> Tables:
 
 
 @pytest.fixture
-def load_handler(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+def load_handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModuleType]]:
     """Starts a function: imports its handler anew, with the environment that it is to find."""
 
     def load(name: str, **environment: str) -> ModuleType:
@@ -135,7 +136,9 @@ def load_handler(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
         monkeypatch.delitem(sys.modules, module, raising=False)
         return importlib.import_module(module)
 
-    return load
+    yield load
+    # what a function keeps as long as it lives, a test does not
+    gc.unfreeze()
 
 
 def sign_up_event(person: Person = ADA, source: str = "PostConfirmation_ConfirmSignUp") -> dict[str, Any]:

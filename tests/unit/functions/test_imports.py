@@ -21,11 +21,35 @@ DELIVERY = (
 )
 
 
-def test_the_trigger_imports_nothing_that_it_does_not_use() -> None:
-    code = "import sys, notifications.handlers.post_confirmation; print(*sys.modules)"
+def start(before: str, after: str) -> list[str]:
+    """Starts the trigger, with some code before it; the words that the code after it prints."""
+    code = f"{before}\nimport notifications.handlers.post_confirmation\n{after}"
     done = subprocess.run(
         [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True
     )
-    loaded = done.stdout.split()
+    return done.stdout.split()
+
+
+def test_the_trigger_imports_nothing_that_it_does_not_use() -> None:
+    loaded = start("import sys", "print(*sys.modules)")
     assert "notifications.registration" in loaded
     assert [name for name in loaded if name.startswith(DELIVERY)] == []
+
+
+def test_the_trigger_looks_into_the_folder_of_no_service_that_it_does_not_call() -> None:
+    watch = """
+import sys
+seen = set()
+sys.addaudithook(lambda event, of: seen.add(of[0]) if event == "os.listdir" else None)
+"""
+    folders = [Path(name).parts for name in start(watch, "print(*filter(None, seen))")]
+    services = {parts[parts.index("data") + 1] for parts in folders if "data" in parts[:-1]}
+    assert services == {"dynamodb"}
+
+
+def test_what_a_function_has_loaded_is_not_looked_through_for_garbage_and_what_comes_after_is() -> None:
+    kept, rest, enabled = start(
+        "import gc", "print(gc.get_freeze_count(), len(gc.get_objects()), gc.isenabled())"
+    )
+    assert int(kept) > 20 * int(rest)
+    assert enabled == "True"
