@@ -187,7 +187,7 @@ lock: $(READY) ## Pin and hash anew what is installed
 	@$(UV_COMPILE) --upgrade --group dev --output-file scripts/requirements.txt pyproject.toml
 	@$(UV_COMPILE) --upgrade --group lint --output-file scripts/lint-requirements.txt pyproject.toml
 	@$(UV_COMPILE) --upgrade --group localstack --output-file scripts/localstack/requirements.txt pyproject.toml
-	@$(UV_COMPILE) --upgrade --output-file lambda/requirements.txt lambda/requirements.in
+	@$(UV_COMPILE) --upgrade --no-emit-package jmespath --output-file lambda/requirements.txt lambda/requirements.in
 
 clean: ## Stop the local AWS and remove what was built; .venv stays
 	@if [ -f $(READY) ]; then $(RUN) scripts.local_aws down --all; fi

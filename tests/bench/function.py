@@ -1,6 +1,7 @@
 """Functions in processes of their own, as Lambda runs them."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -15,17 +16,29 @@ import psutil
 REGION = "eu-central-1"
 USERS = "BenchUsers"
 NOTIFICATIONS = "BenchNotifications"
-# as Lambda gives them to every function, and Terraform to ours
+# as Lambda gives them to every function, and Terraform to some of ours
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_DEFAULT_REGION": REGION,
     "AWS_REGION": REGION,
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_SESSION_TOKEN": "test",
+    "CATALOGUE": "{}",
+    "API_ENDPOINT": "https://api.example.com",
+    "EMAIL_DELIVERY": "sns",
+    "EVERY_HOURS": "24",
     "LANG": "en_US.UTF-8",
     "NOTIFICATION_TABLE": NOTIFICATIONS,
+    "NOTIFICATION_TOPIC_ARN": f"arn:aws:sns:{REGION}:000000000000:notifications",
+    "POWERTOOLS_METRICS_NAMESPACE": "bench",
+    "POWERTOOLS_SERVICE_NAME": "bench",
+    "RATE_TABLE": "BenchRates",
+    "REFUSED_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/000000000000/refused",
+    "TOKEN_KEY_ARN": f"arn:aws:kms:{REGION}:000000000000:key/bench",
+    "USER_POOL_ID": f"{REGION}_example",
     "USER_TABLE": USERS,
 }
+_IMPORTED = re.compile(r"import time:\s*(?P<own>\d+) \|\s*\d+ \|\s+(?P<package>\w+)[\w.]*")
 WORKER = Path(__file__).with_name("worker.py")
 
 
@@ -33,8 +46,8 @@ WORKER = Path(__file__).with_name("worker.py")
 class Start:
     """What a cold start took.
 
-    seconds: from the process's start to its first answer. processor: the seconds of it that the process was
-    computing, which others on the machine change less. memory: what it holds then, in bytes.
+    seconds: from the process's start until it was ready, or had answered. processor: the seconds of it that
+    the process was computing, which others on the machine change less. memory: what it holds then, in bytes.
     """
 
     seconds: float
@@ -51,9 +64,19 @@ class Function:
     task: Path
     environment: Mapping[str, str]
 
-    def _process(self) -> subprocess.Popen[bytes]:
+    def imports(self) -> dict[str, float]:
+        """The milliseconds of each top-level package's own modules among the imports at its start."""
+        with self._process("-X", "importtime", errors=subprocess.PIPE) as process:
+            _, told = process.communicate()
+        took: dict[str, float] = {}
+        for line in told.decode().splitlines():
+            if found := _IMPORTED.fullmatch(line):
+                took[found["package"]] = took.get(found["package"], 0) + int(found["own"]) / 1e3
+        return took
+
+    def _process(self, *flags: str, errors: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-P", str(WORKER), self.module],
+            [sys.executable, "-P", *flags, str(WORKER), self.module],
             cwd=self.task,
             env={
                 **ENVIRONMENT,
@@ -64,7 +87,7 @@ class Function:
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=errors,
         )
 
     @contextmanager
@@ -72,12 +95,14 @@ class Function:
         """The function, which answers one event after the other."""
         with self._process() as process:
             try:
-                yield Warm(self.name, process)
+                warm = Warm(self.name, process)
+                warm.ready()
+                yield warm
             finally:
                 process.kill()
 
-    def start(self, event: Mapping[str, Any]) -> Start:
-        """Starts the function and has it answer one event.
+    def start(self, event: Mapping[str, Any] | None = None) -> Start:
+        """Starts the function, and has it answer an event if there is one.
 
         Raises:
             FunctionError: it did not.
@@ -85,7 +110,10 @@ class Function:
         began = time.perf_counter()
         process = self._process()
         try:
-            Warm(self.name, process).call(event)
+            warm = Warm(self.name, process)
+            warm.ready()
+            if event is not None:
+                warm.call(event)
             seconds = time.perf_counter() - began
             seen = psutil.Process(process.pid)
             used = seen.cpu_times()
@@ -106,6 +134,14 @@ class Warm:
     name: str
     process: subprocess.Popen[bytes]
 
+    def ready(self) -> None:
+        """Waits until it can answer.
+
+        Raises:
+            FunctionError: it ended in place of that.
+        """
+        self._line()
+
     def call(self, event: Mapping[str, Any]) -> float:
         """Has it answer an event.
 
@@ -115,12 +151,14 @@ class Warm:
         Raises:
             FunctionError: it ended in place of an answer.
         """
-        stdin, stdout = self.process.stdin, self.process.stdout
-        assert stdin
-        assert stdout
-        stdin.write(json.dumps(event).encode() + b"\n")
-        stdin.flush()
-        answer = stdout.readline()
-        if not answer:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(event).encode() + b"\n")
+        self.process.stdin.flush()
+        return int(self._line()) / 1e9
+
+    def _line(self) -> bytes:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
             raise FunctionError(f"the function {self.name} failed")
-        return int(answer) / 1e9
+        return line

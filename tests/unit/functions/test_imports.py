@@ -12,6 +12,11 @@ ENVIRONMENT = {
     "NOTIFICATION_TABLE": "notifications",
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_CONFIG_FILE": os.devnull,
+    # of the API
+    "CATALOGUE": "{}",
+    "EMAIL_DELIVERY": "sns",
+    "RATE_TABLE": "rates",
+    "TOKEN_KEY_ARN": "arn",
 }
 DELIVERY = (
     "aws_lambda_powertools",
@@ -21,9 +26,9 @@ DELIVERY = (
 )
 
 
-def start(before: str, after: str) -> list[str]:
-    """Starts the trigger, with some code before it; the words that the code after it prints."""
-    code = f"{before}\nimport notifications.handlers.post_confirmation\n{after}"
+def start(before: str, after: str, function: str = "post_confirmation") -> list[str]:
+    """Starts a function, with some code before it; the words that the code after it prints."""
+    code = f"{before}\nimport notifications.handlers.{function}\n{after}"
     done = subprocess.run(
         [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True
     )
@@ -34,6 +39,12 @@ def test_the_trigger_imports_nothing_that_it_does_not_use() -> None:
     loaded = start("import sys", "print(*sys.modules)")
     assert "notifications.registration" in loaded
     assert [name for name in loaded if name.startswith(DELIVERY)] == []
+
+
+def test_the_api_starts_without_what_only_its_page_needs() -> None:
+    loaded = start("import sys", "print(*sys.modules)", "api")
+    assert "notifications.api.unsubscribe" in loaded
+    assert "jinja2" not in loaded
 
 
 def test_the_trigger_looks_into_the_folder_of_no_service_that_it_does_not_call() -> None:
