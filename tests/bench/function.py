@@ -65,7 +65,10 @@ class Function:
     environment: Mapping[str, str]
 
     def imports(self) -> dict[str, float]:
-        """The milliseconds of each top-level package's own modules among the imports at its start."""
+        """The milliseconds of each top-level package's own modules among the imports at its start.
+
+        What the handler's own module does is not in it, as the making of clients.
+        """
         with self._process("-X", "importtime", errors=subprocess.PIPE) as process:
             _, told = process.communicate()
         took: dict[str, float] = {}
