@@ -75,11 +75,17 @@ class Erased(Case):
     # ------------------------------------------------------- who is there
 
     def known_by(self, *, phone: str = "", endpoint: str = "") -> Registered:
-        """Somebody with an account and a record."""
+        """Somebody with an account, and what else they could be known by."""
         person = self.person()
         sub = made_by_administrator(self.lane, person)
         self.known.append(Known(Member(person, sub, "", "", phone), (endpoint,) if endpoint else ()))
         return Registered(person.username, sub, person.email, email_verified=True)
+
+    def simple(self) -> Registered:
+        """Somebody with an account and a record, and no more."""
+        who = self.known_by()
+        self.registered(self.people[-1], Sub=who.sub)
+        return who
 
     def furnished(self) -> Registered:
         """Somebody with a subscription, a device, a number, a history and a dead letter."""
@@ -130,10 +136,8 @@ def everything(lane: Lane) -> Case:
 def nothing_but_an_opt_in(lane: Lane) -> Case:
     """The second turn, when all else is gone: a subscription that nobody has answered is to be watched."""
     case = Erased(lane)
-    who = case.known_by()
-    case.registered(case.people[0], Sub=who.sub)
+    who, _other = case.simple(), case.simple()
     case.subscribed(who, answered=False)
-    case.furnished()
     case.before = case.found(case.known[1])
     case.delete(who)
     lane.client("cognito-idp").admin_delete_user(UserPoolId=lane.pool, Username=who.user_id)
@@ -156,10 +160,9 @@ def answer_late(case: Erased) -> None:
 def watched(lane: Lane) -> Case:
     """Of somebody who is erased nothing is known but a digest; and their subscription is confirmed now."""
     case = Erased(lane)
-    who = case.known_by()
-    case.registered(case.people[0], Sub=who.sub)
-    case.subscribed(who)
-    case.furnished()
+    who, other = case.simple(), case.simple()
+    for one in (who, other):
+        case.subscribed(one)
     case.before = case.found(case.known[1])
     lane.client("cognito-idp").admin_delete_user(UserPoolId=lane.pool, Username=who.user_id)
     lane.dynamodb.delete_item(TableName=lane.outputs["user_table_name"], Key=marshal({"UserID": who.user_id}))
