@@ -109,8 +109,11 @@ class Matrix:
 
     @classmethod
     @contextmanager
-    def of(cls, base: Deployment) -> Iterator["Matrix"]:
-        """A matrix whose lanes are unmade in the end."""
+    def of(cls, base: Deployment, *, vanishes: bool = False) -> Iterator["Matrix"]:
+        """A matrix whose lanes are unmade in the end.
+
+        vanishes: the emulator does after that, and the lanes with it.
+        """
         url = str(base.environment.endpoint_url)
         emulator = process.find(int(urlsplit(url).port or 0))
         assert emulator, f"the emulator at {url} was not started from here: its functions cannot be killed"
@@ -119,7 +122,7 @@ class Matrix:
             try:
                 yield matrix
             finally:
-                for lane in matrix.made:
+                for lane in matrix.made if not vanishes else []:
                     lane.unmake()
 
     @contextmanager

@@ -45,7 +45,7 @@ def run_way(way: str, only: Sequence[str], lanes: int, told: "Queue[Begun | Resu
         with (
             tempfile.TemporaryDirectory() as folder,
             emulated(Path(folder), as_deployed=False) as place,
-            Matrix.of(place.deploy(way)) as matrix,
+            Matrix.of(place.deploy(way), vanishes=True) as matrix,
         ):
             matrix.run(
                 way,
