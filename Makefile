@@ -49,7 +49,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
 .PHONY: help demo plan plan-review drift deploy smoke-test unlock rollback outputs destroy package doctor reconcile notify preview \
         attach-trigger detach-trigger local-up local-status local-down \
         deploy-role deploy-calls github \
-        test test-unit test-terraform test-integration test-localstack test-faults bench load \
+        test test-unit test-terraform test-integration test-localstack test-faults test-iam bench load \
         lint test-lint hooks fmt docs lock clean
 
 help: ## List the targets
@@ -156,6 +156,9 @@ test-localstack: $(if $(AWS_ENDPOINT_URL),$(READY),$(LOCALSTACK_READY)) ## Modul
 
 test-faults: $(READY) ## Break every AWS call of every function in every way; ARGS="--way ses --only 'kill after'"
 	@$(RUN) tests.faults $(ARGS)
+
+test-iam: $(READY) ## Take each permission of each function away, and look whether it is missed
+	@$(RUN) tests.iam
 
 bench: $(READY) ## Measure speed, size and cost beside the obvious version; ARGS="--only trigger --rounds 50"
 	@$(RUN) tests.bench $(ARGS)

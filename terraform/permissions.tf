@@ -182,8 +182,14 @@ locals {
     local.rate_statements,
     local.phone_statements,
     [for arns in local.push_arns : {
+      sid        = "AddDevices"
+      actions    = ["sns:CreatePlatformEndpoint"]
+      resources  = values(var.push_application_arns)
+      conditions = []
+    }],
+    [for arns in local.push_arns : {
       sid        = "KeepDevices"
-      actions    = ["sns:CreatePlatformEndpoint", "sns:DeleteEndpoint", "sns:SetEndpointAttributes"]
+      actions    = ["sns:DeleteEndpoint", "sns:SetEndpointAttributes"]
       resources  = arns
       conditions = []
     }],

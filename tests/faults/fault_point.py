@@ -43,6 +43,8 @@ SLOW_SECONDS = 0.7
 HANG_SECONDS = 60.0
 # as the SDK tells it ("Retry behavior" in the AWS SDKs and Tools Reference Guide)
 _RETRIED = re.compile(rb"attempt=(?!1\b)")
+# as DynamoDB, SNS and all others say it
+_DENIED = re.compile(rb"HTTP/1\.1 4.*(AccessDenied|AuthorizationError)", re.DOTALL)
 _HANDLE = re.compile(rb'"ReceiptHandle":\s*"([^"]+)"')
 
 
@@ -115,6 +117,8 @@ class FaultPoint:
         self._disturbed: set[str] = set()
         # receipt handles, by queue
         self._handed_out: dict[str, list[str]] = {}
+        # the calls that IAM has refused
+        self.denied: list[Call] = []
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -252,6 +256,8 @@ class FaultPoint:
                 if call.operation == "ReceiveMessage":
                     handles = self._handed_out.setdefault(json.loads(request.body)["QueueUrl"], [])
                     handles += [handle.decode() for handle in _HANDLE.findall(answer)]
+                if _DENIED.match(answer):
+                    self.denied.append(call)
                 match fault:
                     case Fault.RESET_AFTER:
                         _reset(writer)

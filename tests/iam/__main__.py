@@ -1,0 +1,224 @@
+"""Takes each permission of each function away, one at a time, and looks whether it is missed."""
+
+import json
+import multiprocessing
+import os
+import queue
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from scripts.environment import BUILD, ROOT
+from tests.faults.matrix import Matrix
+from tests.faults.scenario import Scenario, scenarios
+from tests.faults.scenarios.delivery import moved, opt_in, stop
+from tests.iam import others
+from tests.iam.aws_only import WITH_A_KEY
+from tests.iam.others import Told
+from tests.iam.trial import Bench, Outcome, merged
+from tests.page import Cell, Page, Paragraph, Section, Table
+from tests.place import emulated
+from tests.progress import progress
+
+COMMAND = "make test-iam"
+PAGE = BUILD / "iam.html"
+DATA = BUILD / "iam.json"
+WAYS = ("ses", "sns")
+
+
+@dataclass(frozen=True)
+class Over:
+    """One way for e-mail is done with. error: what ended it; empty when nothing did."""
+
+    error: str = ""
+
+
+def run_way(way: str, told: "Queue[Any]") -> None:
+    """All that is deployed with e-mail going out one way, in an emulator of its own; for its own process."""
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            emulated(Path(folder), as_deployed=False) as place,
+            Matrix.of(place.deploy(way)) as matrix,
+            matrix.lanes(1) as lanes,
+        ):
+            bench = Bench(lanes.get(), matrix.point, wanted(way))
+            for outcome in bench.outcomes(lambda done, of: told.put((way, done, of))):
+                told.put(outcome)
+            for each in others.told(bench, way):
+                told.put(each)
+    except KeyboardInterrupt:
+        told.put(Over("interrupted"))
+    except Exception as error:
+        told.put(Over(f"{way}: {type(error).__name__}: {error}"))
+    else:
+        told.put(Over())
+
+
+def wanted(way: str) -> list[Scenario]:
+    """The scenarios of the faults, and those of `deliver` for `sweep` too, which has a role of its own."""
+    more = {"ses": [stop], "sns": [opt_in, moved]}[way]
+    return scenarios(way) + [Scenario(begins.__name__, "sweep", begins("sweep"), way) for begins in more]
+
+
+@click.command()
+def main() -> None:
+    """Take each permission away, one at a time, and write build/iam.html and .json.
+
+    Fails when something can be taken away and nothing is missed, or is missed with nothing taken away.
+    """
+    outcomes, told, errors = run()
+    unneeded = [outcome for outcome in outcomes if not outcome.needed]
+    unseen = [each for each in told if not each.needed]
+    if not errors:
+        write(outcomes, told)
+    console = Console(width=None if os.isatty(1) else 200)
+    console.print(sentence(outcomes, told), highlight=False)
+    for outcome in unneeded:
+        piece = outcome.piece
+        console.print(
+            f"not needed: {piece.role} {piece.statement}: {piece.action} on {piece.resource}",
+            markup=False,
+            highlight=False,
+        )
+    for each in unseen:
+        console.print(f"not needed: {each.of}: {each.statement}", markup=False, highlight=False)
+    if errors:
+        raise click.ClickException("; ".join(errors))
+    console.print(f"{PAGE.relative_to(ROOT)}, {DATA.relative_to(ROOT)}", highlight=False)
+    if unneeded or unseen:
+        raise SystemExit(1)
+
+
+def run() -> tuple[list[Outcome], list[Told], list[str]]:
+    """What came of each, and what ended a way before its time."""
+    context = multiprocessing.get_context("spawn")
+    told: Any = context.Queue()
+    children = [context.Process(target=run_way, args=(way, told)) for way in WAYS]
+    for child in children:
+        child.start()
+    outcomes: list[Outcome] = []
+    others_told: dict[str, Told] = {}
+    errors: list[str] = []
+    over = 0
+    done: dict[str, tuple[int, int]] = {}
+    with progress() as shown:
+        shown.stage("Deploying, and running all with nothing taken away")
+        while over < len(WAYS):
+            try:
+                match told.get(timeout=5):
+                    case Outcome() as outcome:
+                        outcomes.append(outcome)
+                    case Told() as each:
+                        others_told.setdefault(f"{each.of} {each.statement}", each)
+                    case Over() as end:
+                        over += 1
+                        errors += [end.error] if end.error else []
+                    case (way, number, of):
+                        if not done:
+                            shown.stage("Permissions taken away")
+                        done[way] = (number, of)
+                        shown.at(*map(sum, zip(*done.values(), strict=True)))
+            except queue.Empty:
+                if not any(child.is_alive() for child in children):
+                    errors.append("a process ended without a word")
+                    break
+            except KeyboardInterrupt:
+                shown.stage("Cleaning up")
+    for child in children:
+        child.join()
+    return merged(outcomes), sorted(others_told.values(), key=lambda each: (each.of, each.statement)), errors
+
+
+def sentence(outcomes: Sequence[Outcome], told: Sequence[Told]) -> str:
+    missed = sum(bool(outcome.denied) for outcome in outcomes)
+    by_page = sum(bool(outcome.page) and not outcome.denied for outcome in outcomes)
+    resource = sum(each.needed for each in told)
+    return (
+        f"{len(outcomes)} permissions of functions: {missed} were missed when they were taken away,"
+        f" {by_page} are demanded by AWS alone, {len(outcomes) - missed - by_page} are not needed."
+        f" Of {len(told)} statements of other policies {resource} were missed."
+    )
+
+
+def page(outcomes: Sequence[Outcome], told: Sequence[Told]) -> Page:
+    rows: list[list[str | Cell]] = [
+        [
+            outcome.piece.role,
+            outcome.piece.statement,
+            outcome.piece.action,
+            outcome.piece.resource,
+            Cell(_what(outcome), "good" if outcome.denied else "" if outcome.page else "bad"),
+        ]
+        for outcome in outcomes
+    ]
+    resource_rows: list[list[str | Cell]] = [
+        [
+            each.of,
+            each.statement,
+            each.does,
+            Cell(each.without or "nothing", "good" if each.needed else "bad"),
+        ]
+        for each in told
+    ]
+    return Page(
+        "Permissions",
+        COMMAND,
+        [
+            Section(
+                "Of the functions",
+                [
+                    Paragraph(sentence(outcomes, told)),
+                    Table(
+                        ["Role", "Statement", "Action", "Resource", "Without it"],
+                        rows,
+                        "Each action on each resource was taken away, alone, and the function did its work.",
+                    ),
+                ],
+            ),
+            Section(
+                "Of others",
+                [Table(["Whose", "Statement", "What it says", "Without it"], resource_rows)],
+            ),
+            Section(
+                "With a customer's key alone",
+                [
+                    Paragraph("The local AWS encrypts nothing, so no run can show that these are needed."),
+                    Table(
+                        ["Statement", "Why", "Page of AWS"],
+                        [[each.statement, each.why, each.page] for each in WITH_A_KEY],
+                    ),
+                ],
+            ),
+        ],
+    )
+
+
+def _what(outcome: Outcome) -> str:
+    if outcome.denied:
+        return f"denied: {', '.join(outcome.denied)}" + (f"; {outcome.wrong}" if outcome.wrong else "")
+    return f"AWS alone asks for it: {outcome.page}" if outcome.page else "nothing is missed"
+
+
+def write(outcomes: Sequence[Outcome], told: Sequence[Told]) -> None:
+    made = page(outcomes, told)
+    made.write(PAGE)
+    data = {
+        "command": COMMAND,
+        "at": made.at.isoformat(timespec="seconds"),
+        "machine": asdict(made.machine),
+        "permissions": [outcome.json for outcome in outcomes],
+        "others": [{**asdict(each), "needed": each.needed} for each in told],
+        "with_a_key": [asdict(each) for each in WITH_A_KEY],
+    }
+    DATA.write_text(json.dumps(data, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
