@@ -39,6 +39,8 @@ MAX_KEPT = 250_000
 WINDOW = timedelta(hours=24)
 NOT_BEFORE_AHEAD = timedelta(days=365)
 EXPIRES_AHEAD = timedelta(days=2 * 365)
+# when a notification was cancelled that was not there yet: SQS keeps no order
+CANCELLED_AT = "CancelledAt"
 # how often a row may be written anew by somebody else while it is looked at
 _LOOKS = 3
 # what a number may be ("Data types", Amazon DynamoDB Developer Guide)
@@ -157,7 +159,7 @@ class Intake:
         try:
             asked = parse(body)
             if isinstance(asked, Cancellation):
-                return self._cancel(asked, now)
+                return self._cancel(asked, requested_at, now)
             return self._accept(asked, requested_at, now)
         except RefusedError as refusal:
             refusal.kept = self._what_may_be_kept(body)
@@ -194,11 +196,14 @@ class Intake:
             if failed < len(still_there):
                 _refuse_recipient()
             before = self.outbox.get(row["NotificationID"])
-            if before is not None and _is_repeated(before, asked, requested_at):
+            if before is not None and CANCELLED_AT in before:
+                if timestamp(requested_at) <= before[CANCELLED_AT]:
+                    return Taken.CANCELLED
+            elif before is not None and _is_repeated(before, asked, requested_at):
                 return Taken.REPEATED
         raise BusyError
 
-    def _cancel(self, asked: Cancellation, now: datetime) -> Taken:
+    def _cancel(self, asked: Cancellation, requested_at: datetime, now: datetime) -> Taken:
         outcome = self.outbox.cancel(row_id(asked.key), now)
         if outcome is Cancelled.DONE:
             return Taken.CANCELLED
@@ -206,10 +211,25 @@ class Intake:
             raise BusyError
         row = self.outbox.get(row_id(asked.key))
         if row is None:
+            self._forestall(asked.key, requested_at, now)
             raise RefusedError("not_found", "There is no notification with this id.")
         if row.get("State") == State.CANCELLED:
             return Taken.REPEATED
         raise RefusedError("too_late", "The notification had come to its end before it could be cancelled.")
+
+    def _forestall(self, key: str, requested_at: datetime, now: datetime) -> None:
+        """Keeps what was asked for before it was cancelled, and comes after that, from being sent."""
+        row = {
+            "NotificationID": row_id(key),
+            "State": State.CANCELLED,
+            "Reason": "Cancelled",
+            "CreatedAt": timestamp(now),
+            CANCELLED_AT: timestamp(requested_at),
+            "ExpiresAt": int((now + WINDOW).timestamp()),
+        }
+        if write_together(self.dynamodb, [self._put(row, None)], self.pause) is not None:
+            # it has come meanwhile
+            raise BusyError
 
     def _category(self, key: str) -> Category:
         if key in self.catalogue and key != RESERVED:

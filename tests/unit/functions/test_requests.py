@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from notifications.catalogue import Category
 from notifications.notification import STREAM_GRACE, Notification, State, due_shard, milliseconds, timestamp
-from notifications.outbox import BROADCASTS, FANNED_OUT, FANNING_OUT, Due, Outbox
+from notifications.outbox import BROADCASTS, FANNED_OUT, FANNING_OUT, Cancelled, Due, Outbox
 from notifications.registration import record_of
 from notifications.requests import (
     MAX_BYTES,
@@ -556,6 +556,35 @@ def test_what_a_worker_holds_is_cancelled_another_time(
     assert intake.outbox.claim(due, clock.now)
     with pytest.raises(BusyError):
         take(cancel())
+
+
+def test_a_cancellation_that_overtakes_its_request_holds(take: Callable[..., Taken], tables: Tables) -> None:
+    cancel = json.dumps({"id": ORDER["id"], "cancel": True})
+    assert refused(take, cancel, sent_ago=0.1).code == "not_found"
+    assert take(cancel, sent_ago=0.1) is Taken.REPEATED
+    for _ in range(2):
+        assert take(ORDER, sent_ago=0.2) is Taken.CANCELLED
+    row = tables.the_notification()
+    assert (row["State"], "DueAt" in row) == ("CANCELLED", False)
+
+
+def test_what_is_asked_for_after_it_was_cancelled_is_sent(take: Callable[..., Taken], tables: Tables) -> None:
+    refused(take, json.dumps({"id": ORDER["id"], "cancel": True}), sent_ago=0.2)
+    assert take(ORDER, sent_ago=0.1) is Taken.ACCEPTED
+    assert take(ORDER, sent_ago=0.1) is Taken.REPEATED
+    row = tables.the_notification()
+    assert (row["State"], row["DueShard"]) == ("QUEUED", due_shard(row["NotificationID"]))
+    assert "CancelledAt" not in row
+
+
+def test_a_request_that_comes_while_it_is_cancelled_is_cancelled_another_time(
+    take: Callable[..., Taken], intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(ORDER)
+    monkeypatch.setattr(Outbox, "cancel", lambda *_arguments: Cancelled.UNKNOWN)
+    monkeypatch.setattr(Outbox, "get", lambda *_arguments: None)
+    with pytest.raises(BusyError):
+        take(json.dumps({"id": ORDER["id"], "cancel": True}))
 
 
 def test_a_cancellation_and_a_request_are_told_apart() -> None:
