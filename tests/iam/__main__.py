@@ -46,9 +46,9 @@ def run_way(way: str, told: "Queue[Any]") -> None:
             tempfile.TemporaryDirectory() as folder,
             emulated(Path(folder), as_deployed=False) as place,
             Matrix.of(place.deploy(way)) as matrix,
-            matrix.lanes(1) as lanes,
+            matrix.lane() as lane,
         ):
-            bench = Bench(lanes.get(), matrix.point, wanted(way))
+            bench = Bench(lane, matrix.point, wanted(way))
             for outcome in bench.outcomes(lambda done, of: told.put((way, done, of))):
                 told.put(outcome)
             for each in others.told(bench, way):

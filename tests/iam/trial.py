@@ -114,7 +114,7 @@ class Bench:
             wrong = f"{type(error).__name__}: {error}"[:300]
         denied = set(map(str, self.point.denied))
         own = [call for function, call in calls if function == scenario.function]
-        return denied, wrong, {_singular(action) for call in own for action in call.actions}
+        return denied, wrong, {each.partition(" ")[0] for call in own for each in call.permissions}
 
     def usual(self) -> dict[tuple[str, str], list[Scenario]]:
         """With nothing taken away: which scenarios take which action, by function.
@@ -173,11 +173,6 @@ class Bench:
                 return Outcome(piece, ("lambda:CreateEventSourceMapping",), said, "its queue is mapped to it")
         functions.delete_event_source_mapping(UUID=made["UUID"])
         return Outcome(piece)
-
-
-def _singular(action: str) -> str:
-    """Who may make a call on a queue may make it for a batch; IAM knows no action of that name."""
-    return action.removesuffix("Batch") if action.startswith("sqs:") else action
 
 
 def merged(outcomes: Sequence[Outcome]) -> list[Outcome]:

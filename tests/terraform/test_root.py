@@ -168,16 +168,10 @@ MEANT: dict[str, dict[str, Permissions]] = {
         RECONCILE,
         both(ses("own") | may(DEVICES, "sns:Publish")),
         {
-            "api": {
-                permission
-                for resource in (APPLICATION, DEVICES)
-                for permission in may(
-                    resource,
-                    "sns:CreatePlatformEndpoint",
-                    "sns:DeleteEndpoint",
-                    "sns:SetEndpointAttributes",
-                )
-            },
+            "api": may(
+                APPLICATION, "sns:CreatePlatformEndpoint", "sns:DeleteEndpoint", "sns:SetEndpointAttributes"
+            )
+            | may(DEVICES, "sns:DeleteEndpoint", "sns:SetEndpointAttributes"),
             "erase": may(APPLICATION, "sns:DeleteEndpoint") | may(DEVICES, "sns:DeleteEndpoint"),
         },
     ),

@@ -15,7 +15,7 @@ from notifications.catalogue import Category
 from notifications.channels import Target
 from notifications.delivery import Delivery
 from notifications.message import Message
-from notifications.notification import STREAM_GRACE, Notification, Outcome, State
+from notifications.notification import Notification, Outcome, State
 from notifications.outbox import Outbox
 from notifications.registration import record_of
 from notifications.rows import marshal
