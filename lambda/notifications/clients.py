@@ -58,6 +58,9 @@ class Patience:
 # Cognito waits five seconds for its trigger and that cannot be changed: see registration.BUDGET_SECONDS
 TRIGGER = Patience(connect_seconds=0.5, read_seconds=1.0, attempts=2)
 DELIVERY = Patience(connect_seconds=1.0, read_seconds=2.0, attempts=2)
+# What sends a message waits as long, but in one try: where the answer is late, a second one sends it again.
+# What was refused is tried again with its row.
+SENDING = Patience(connect_seconds=1.0, read_seconds=6.0, attempts=1)
 
 
 def client(service: str, patience: Patience) -> Any:

@@ -8,7 +8,7 @@ from notifications.channels.push import Push
 from notifications.channels.ses_email import SesEmail
 from notifications.channels.sms import Sms
 from notifications.channels.sns_email import SnsEmail
-from notifications.clients import DELIVERY, client
+from notifications.clients import DELIVERY, SENDING, client
 from notifications.delivery import Delivery
 from notifications.links import Links
 from notifications.outbox import Outbox
@@ -21,11 +21,11 @@ from notifications.users import Users
 
 def delivery_from(settings: DeliverySettings) -> Delivery:
     """The delivery that the settings ask for."""
-    dynamodb, sns = client("dynamodb", DELIVERY), client("sns", DELIVERY)
+    dynamodb, sns = client("dynamodb", DELIVERY), client("sns", SENDING)
     users = Users(dynamodb, settings.user_table)
     email: Channel
     if settings.email_delivery == "ses":
-        email = SesEmail(client("sesv2", DELIVERY), settings.email_from, settings.email_configuration_set)
+        email = SesEmail(client("sesv2", SENDING), settings.email_from, settings.email_configuration_set)
     else:
         email = SnsEmail(sns, settings.notification_topic_arn, users)
     return Delivery(

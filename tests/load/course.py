@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from notifications.notification import LEASE
 from notifications.rows import unmarshal
 from scripts import reconcile
 from scripts.catalogue import Catalogue
@@ -25,8 +26,8 @@ from tests.load.schedule import Step, arrivals, steps
 from tests.load.verdict import Verdict, judge, person
 
 SAMPLE_SECONDS = 1.0
-# a person who has opted in is looked at after ten seconds and more, by a sweep that comes every minute
-WELCOMED_WITHIN = 200.0
+# a row that a worker has left behind is taken again at the end of its lease, by a sweep that comes every minute
+WELCOMED_WITHIN = LEASE.total_seconds() + 100.0
 # fanned out from the next minute on
 BROADCAST_WITHIN = 420.0
 SETTLED_WITHIN = 120.0
