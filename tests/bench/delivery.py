@@ -96,16 +96,17 @@ class Bench:
             ),
         }
         found: list[Round] = []
+        log = self.run.folder / "deliver.log"
         with (
             self._mapping(Enabled=False),
+            log.open("w") as said,
             subprocess.Popen(
                 program,
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                # what it logs of each row
-                stderr=subprocess.DEVNULL,
+                stderr=said,
                 text=True,
             ) as child,
         ):
@@ -122,7 +123,8 @@ class Bench:
                         child.stdin.flush()
                         answer = child.stdout.readline()
                         if not answer:
-                            raise click.ClickException("deliver failed in a process of its own")
+                            reason = log.read_text().strip().splitlines()[-1:]
+                            raise click.ClickException(f"deliver failed in a process of its own: {reason}")
                         # the deployed functions go on with what is due every minute
                         calls = [call for call in self.system.fresh() if not call.function]
                         if done:
