@@ -4,6 +4,7 @@ import json
 import secrets
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -163,18 +164,19 @@ class Counting:
             for handler, name in self.deployed.outputs["function_names"].items()
             if any(f":function:{name}:" in target for target in targets)
         }
-        with self._counted("A minute", sorted(names), times=1, queries=True) as counted:
+        with self._counted("A minute", sorted(names), by_run=True) as counted:
             for name in sorted(names):
                 self.deployed.invoke(name, {})
         return counted(Usage(ticks=len(names)))
 
     @contextmanager
     def _counted(
-        self, name: str, functions: Sequence[str], times: int = TIMES, *, queries: bool = False
+        self, name: str, functions: Sequence[str], *, by_run: bool = False
     ) -> Iterator[Callable[[Usage], Counted]]:
         """Counts what functions call and log meanwhile; made into the result by what is known only then.
 
-        queries: whether the sweeps' looking for rows counts too. It is done each minute, and is of no row.
+        by_run: what is counted is an invocation of each function, however many there were. Else it is one of
+        TIMES, and the sweep's looking for rows is left out: it is done each minute, and for no row.
         """
         counted: list[Counted] = []
         self._settle()
@@ -191,7 +193,7 @@ class Counting:
         wanted = [
             call
             for call in self.system.fresh()
-            if (queries or call.operation != "Query")
+            if (by_run or call.operation != "Query")
             and names[call.function] not in UNCONCERNED - set(functions)
         ]
         lines = self._lines()
@@ -201,15 +203,21 @@ class Counting:
         }
         concerned = {*functions, "sweep"}
         rows = [line for handler in concerned for line in lines.get(handler, []) if _is_of_a_row(line)]
-        made_calls = count(wanted)
+        usage, calls = Usage(), defaultdict[str, float](float)
+        for handler in {names[call.function] for call in wanted}:
+            times = invoked[handler] if by_run else TIMES
+            its = [call for call in wanted if names[call.function] == handler]
+            usage += usage_of(its) * (1 / times)
+            for call, often in count(its).items():
+                calls[call] += often / times
         counted.append(
             Counted(
                 name=name,
-                calls={call: count / times for call, count in sorted(made_calls.items())},
-                usage=usage_of(wanted) * (1 / times),
+                calls=dict(sorted(calls.items())),
+                usage=usage,
                 memory={handler: self.deployed.configuration(handler)["MemorySize"] for handler in functions},
                 run_bytes={handler: _bytes(said) / invoked[handler] for handler, said in runs.items()},
-                row_bytes=_bytes(rows) / times,
+                row_bytes=0 if by_run else _bytes(rows) / TIMES,
                 functions=functions,
             )
         )

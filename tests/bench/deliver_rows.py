@@ -5,8 +5,6 @@ JSON object with rows as they stand in the table, and how many to hand over at o
 the seconds that the handler took for all of them.
 """
 
-import contextlib
-import io
 import json
 import sys
 import time
@@ -40,18 +38,19 @@ def events(rows: list[dict[str, Any]], size: int) -> list[dict[str, Any]]:
 
 
 def main() -> None:
+    # what the function prints and logs is no answer
+    answers, sys.stdout = sys.stdout, sys.stderr
     from notifications.handlers import deliver
 
     for line in sys.stdin:
         wanted = json.loads(line)
         made = events(wanted["rows"], wanted["size"])
         began = time.perf_counter()
-        with contextlib.redirect_stdout(io.StringIO()):
-            for event in made:
-                left = deliver.handler(event, CONTEXT)
-                assert left == {"batchItemFailures": []}, left
+        for event in made:
+            left = deliver.handler(event, CONTEXT)
+            assert left == {"batchItemFailures": []}, left
         seconds = time.perf_counter() - began
-        print(json.dumps(seconds), flush=True)  # noqa: T201 - it is its answer
+        print(json.dumps(seconds), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.bench import cold, cost, due, functions, package, warm
+from tests.bench import cold, cost, delivery, due, functions, package, team, warm
 from tests.bench.result import Result
 from tests.bench.run import Run
 
@@ -12,5 +12,7 @@ SECTIONS: Mapping[str, Callable[[Run], Result]] = {
     "functions": functions.measure,
     "package": package.measure,
     "cost": cost.measure,
+    "delivery": delivery.measure,
     "sweep": due.measure,
+    "team": team.measure,
 }
