@@ -26,7 +26,7 @@ from tests.load.schedule import Step, arrivals, steps
 from tests.load.verdict import Verdict, judge, person
 
 SAMPLE_SECONDS = 1.0
-# a row that a worker has left behind is taken again at the end of its lease, by a sweep that comes every minute
+# a row that a worker has left behind is taken when its lease ends, by a sweep that comes every minute
 WELCOMED_WITHIN = LEASE.total_seconds() + 100.0
 # fanned out from the next minute on
 BROADCAST_WITHIN = 420.0
