@@ -4,67 +4,25 @@ import json
 import multiprocessing
 import os
 import queue
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from multiprocessing.queues import Queue
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import click
 from rich.console import Console
 
 from scripts.environment import BUILD, ROOT
-from tests.faults.matrix import Matrix
-from tests.faults.scenario import Scenario, scenarios
-from tests.faults.scenarios.delivery import moved, opt_in, stop
-from tests.iam import others
 from tests.iam.aws_only import WITH_A_KEY
 from tests.iam.others import Told
-from tests.iam.trial import Bench, Outcome, merged
+from tests.iam.trial import Outcome, merged
+from tests.iam.way import Over, run_way
 from tests.page import Cell, Page, Paragraph, Section, Table
-from tests.place import emulated
 from tests.progress import progress
 
 COMMAND = "make test-iam"
 PAGE = BUILD / "iam.html"
 DATA = BUILD / "iam.json"
 WAYS = ("ses", "sns")
-
-
-@dataclass(frozen=True)
-class Over:
-    """One way for e-mail is done with. error: what ended it; empty when nothing did."""
-
-    error: str = ""
-
-
-def run_way(way: str, told: "Queue[Any]") -> None:
-    """All that is deployed with e-mail going out one way, in an emulator of its own; for its own process."""
-    try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            emulated(Path(folder), as_deployed=False) as place,
-            Matrix.of(place.deploy(way)) as matrix,
-            matrix.lane() as lane,
-        ):
-            bench = Bench(lane, matrix.point, wanted(way))
-            for outcome in bench.outcomes(lambda done, of: told.put((way, done, of))):
-                told.put(outcome)
-            for each in others.told(bench, way):
-                told.put(each)
-    except KeyboardInterrupt:
-        told.put(Over("interrupted"))
-    except Exception as error:
-        told.put(Over(f"{way}: {type(error).__name__}: {error}"))
-    else:
-        told.put(Over())
-
-
-def wanted(way: str) -> list[Scenario]:
-    """The scenarios of the faults, and those of `deliver` for `sweep` too, which has a role of its own."""
-    more = {"ses": [stop], "sns": [opt_in, moved]}[way]
-    return scenarios(way) + [Scenario(begins.__name__, "sweep", begins("sweep"), way) for begins in more]
 
 
 @click.command()
