@@ -49,7 +49,7 @@ NEEDS_TERRAFORM := command -v terraform >/dev/null || \
 .PHONY: help demo plan plan-review drift deploy smoke-test unlock rollback outputs destroy package doctor reconcile notify preview \
         attach-trigger detach-trigger local-up local-status local-down \
         deploy-role deploy-calls github \
-        test test-unit test-terraform test-integration test-localstack test-faults test-iam bench load \
+        test test-unit test-terraform test-integration test-localstack test-faults test-iam mutation bench load \
         lint test-lint hooks fmt docs lock clean
 
 help: ## List the targets
@@ -150,6 +150,9 @@ test-terraform: $(READY) ## Tests of the Terraform modules against a local AWS, 
 
 test-integration: $(READY) ## Deploy and drive the flow; AWS_ENDPOINT_URL=… for another emulator
 	@$(RUN) pytest $(SIDE_BY_SIDE) tests/integration $(TESTS)
+
+mutation: $(READY) ## Change the core logic in one place at a time: does a test fail? ARGS="delivery outbox --jobs 2"
+	@$(RUN) tests.mutation $(ARGS)
 
 test-localstack: $(if $(AWS_ENDPOINT_URL),$(READY),$(LOCALSTACK_READY)) ## Modules and channels on LocalStack: its core, or AWS_ENDPOINT_URL=…
 	@$(RUN) pytest -v tests/localstack $(TESTS)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from xdist.scheduler import LoadScopeScheduling
 
 # half of what the integration tests by SES take
@@ -18,6 +18,14 @@ settings.register_profile("project", deadline=None)
 settings.register_profile("ci", settings.get_profile("project"), derandomize=True)
 # HYPOTHESIS_PROFILE=thorough make test-unit
 settings.register_profile("thorough", settings.get_profile("project"), max_examples=1500)
+# a mutant is looked for with few examples, and one that was found is not made smaller
+settings.register_profile(
+    "mutation",
+    settings.get_profile("ci"),
+    max_examples=20,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "project"))
 
 

@@ -84,8 +84,10 @@ class FakeRates:
     """A line before the channels. wait: how long; None when it is too long."""
 
     wait: timedelta | None = timedelta(0)
+    taken: list[tuple[str, datetime]] = field(default_factory=list)
 
-    def turn(self, _channel: str, _now: datetime) -> timedelta | None:
+    def turn(self, channel: str, now: datetime) -> timedelta | None:
+        self.taken.append((channel, now))
         return self.wait
 
 
@@ -165,7 +167,7 @@ def scene(tables: Tables, clock: Clock) -> Scene:
         categories=CATEGORIES,
         templates=FakeTemplates(),  # type: ignore[arg-type]  # only what delivery calls
         rates=rates,  # type: ignore[arg-type]  # only what delivery calls
-        links=Mock(unsubscribe=lambda _user, category, channel, _now: f"stop {category} by {channel}"),
+        links=Mock(unsubscribe=link),
         clock=clock,
         sleep=slept.append,
     )
@@ -173,6 +175,10 @@ def scene(tables: Tables, clock: Clock) -> Scene:
     scene = Scene(tables, clock, email, sms, push, rates, delivery, slept)
     scene.register()
     return scene
+
+
+def link(user: User, category: str, channel: str, now: datetime) -> str:
+    return f"stop {category} for {user.sub} by {channel} at {now:%H:%M}"
 
 
 def raising(error: BaseException) -> Callable[[], Outcome]:
@@ -314,6 +320,16 @@ def test_a_row_that_cannot_even_be_claimed_ends_where_an_operator_sees_it(
     assert scene.channel.sent == []
 
 
+def test_a_row_that_cannot_be_claimed_and_has_an_end_is_not_counted_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due = scene.due()
+    scene.deliver()
+    monkeypatch.setattr(Outbox, "claim", Mock(side_effect=aws_error("ValidationException")))
+    assert scene.deliver(due) is None
+    assert scene.tables.the_notification()["State"] == "SENT"
+
+
 def test_a_row_that_another_has_is_not_buried(scene: Scene) -> None:
     due = scene.due()
     scene.deliver()
@@ -394,7 +410,8 @@ def test_only_a_mail_that_can_be_switched_off_says_how(scene: Scene) -> None:
     scene.deliver()
     scene.ask("alarms")
     scene.deliver()
-    assert [message.unsubscribe_url for _, message in scene.channel.sent] == ["stop orders by Email", ""]
+    switch = f"stop orders for {ADA.sub} by Email at 12:00"
+    assert [message.unsubscribe_url for _, message in scene.channel.sent] == [switch, ""]
     assert [message.unsubscribe_url for _, message in scene.sms.sent] == ["", ""]
 
 
@@ -581,6 +598,7 @@ def test_a_worker_waits_for_its_turn(scene: Scene) -> None:
     scene.rates.wait = timedelta(seconds=1.5)
     scene.deliver()
     assert scene.slept == [1.5]
+    assert scene.rates.taken == [("Email", scene.clock.now)]
 
 
 def test_a_long_line_is_no_attempt_and_no_failure(scene: Scene) -> None:

@@ -1,6 +1,8 @@
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import example, given
@@ -124,3 +126,47 @@ def test_rows_are_spread_over_all_shards_and_no_others(notification_id: str) -> 
 
 def test_a_lease_outlasts_every_run_by_as_much_as_clocks_may_differ() -> None:
     assert LEASE - LONGEST_RUN == CLOCKS_DIFFER >= timedelta(minutes=5)
+
+
+def test_a_row_is_tried_twelve_times_over_six_hours_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = Mock(return_value=1.0)
+    monkeypatch.setattr(random, "uniform", longest)
+    now = WELCOME.created_at
+    pauses = []
+    for attempts in range(1, MAX_ATTEMPTS + 1):
+        due = next_due(replace(WELCOME, attempts=attempts), Outcome(State.RETRY), now)
+        assert due
+        pauses.append((due - now).total_seconds())
+    assert pauses == [30, 60, 120, 240, 480, 960, 1920, *[3600] * 5]
+    longest.assert_called_with(0.5, 1.0)
+
+
+@pytest.mark.parametrize(("age", "pause"), [(0, 10), (99, 10), (200, 20), (2999, 299.9), (10**6, 300)])
+def test_an_opt_in_is_looked_for_less_and_less_often(age: int, pause: float) -> None:
+    now = WELCOME.created_at + timedelta(seconds=age)
+    due = next_due(WELCOME, Outcome(State.WAITING_OPT_IN), now)
+    assert due == now + timedelta(seconds=pause)
+
+
+def test_what_has_made_way_comes_back_in_five_seconds() -> None:
+    now = WELCOME.created_at
+    assert next_due(WELCOME, Outcome(State.DEFERRED), now) == now + timedelta(seconds=5)
+
+
+def test_the_log_of_a_row_is_kept_for_ninety_days() -> None:
+    assert WELCOME.to_row()["ExpiresAt"] == int((WELCOME.good_until + timedelta(days=90)).timestamp())
+
+
+def test_a_new_row_is_the_streams_for_ninety_seconds() -> None:
+    assert WELCOME.due_at - WELCOME.created_at == timedelta(seconds=90)
+
+
+def test_rows_are_spread_over_eight_shards_and_stay_in_theirs() -> None:
+    assert {due_shard(str(number)) for number in range(100)} == set("01234567")
+    # rows of another shard than their own are never found again: this is as it is in the tables out there
+    assert due_shard("welcome#5f0c6f3e-ada") == "1"
+
+
+@pytest.mark.parametrize("state", State)
+def test_what_waits_is_not_final(state: State) -> None:
+    assert state.final is (state not in {"QUEUED", "WAITING_OPT_IN", "RETRY", "DEFERRED"})

@@ -169,5 +169,54 @@ def test_more_rows_than_a_page_are_all_found(tables: Tables, clock: Clock) -> No
     assert len(list(outbox.due("0", clock.now))) == 250
 
 
+def test_a_row_is_a_workers_for_eight_minutes(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    assert claimed(outbox, tables, clock).lease == milliseconds(clock.now + timedelta(minutes=8))
+
+
+def test_what_is_due_is_read_by_pages_that_a_worker_gets_through(
+    outbox: Outbox, tables: Tables, clock: Clock
+) -> None:
+    limits = asked(tables, "Query", "Limit")
+    all_due(outbox, clock)
+    assert set(limits) == {100}
+
+
+def test_whether_a_row_was_cancelled_is_not_asked_of_a_copy_that_lags(
+    outbox: Outbox, tables: Tables, clock: Clock
+) -> None:
+    consistent = asked(tables, "GetItem", "ConsistentRead")
+    outbox.cancel("no such", clock.now)
+    assert consistent == [True]
+
+
+def test_a_cancelled_row_says_so(outbox: Outbox, tables: Tables, clock: Clock) -> None:
+    outbox.cancel(due_of(tables).notification_id, clock.now)
+    assert tables.the_notification()["Reason"] == "Cancelled"
+
+
+def test_a_row_without_what_makes_it_due_can_be_given_up_once(
+    outbox: Outbox, tables: Tables, clock: Clock
+) -> None:
+    row = welcome_of(BOB, clock.now).to_row()
+    put(tables, {name: row[name] for name in row if name not in ("DueAt", "DueShard")})
+    due = due_by_hand(row["NotificationID"], None)
+    assert outbox.give_up(due, "Reason")
+    assert not outbox.give_up(due, "Reason")
+    assert outbox.claim(due, clock.now) is None
+    given_up = outbox.get(row["NotificationID"])
+    assert given_up
+    assert (given_up["State"], given_up["Reason"]) == ("FAILED", "Reason")
+
+
+def asked(tables: Tables, operation: str, parameter: str) -> list[object]:
+    """What DynamoDB is asked from now on."""
+    values: list[object] = []
+    tables.client.meta.events.register(
+        f"provide-client-params.dynamodb.{operation}",
+        lambda params, **_: values.append(params.get(parameter)),
+    )
+    return values
+
+
 def put(tables: Tables, row: dict[str, object]) -> None:
     tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(row))
