@@ -105,7 +105,9 @@ def _run(
     def seen(mutant: Mutant, fate: Fate) -> None:
         fates.append((mutant, fate))
         if fate not in DEAD and mutant.key not in reasons:
-            told.console.print(f"{fate}: {explained.entry(mutant.key)}", markup=False, highlight=False)
+            told.console.print(
+                f"{fate}: {explained.entry(mutant.key)}", markup=False, highlight=False, soft_wrap=True
+            )
 
     run(codes, mutants, jobs, told, seen)
     return fates

@@ -169,5 +169,5 @@ def test_another_failure_is_not_taken_for_a_line(tables: Tables, clock: Clock) -
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan")])
 def test_a_rate_that_is_none_is_refused(rate: float) -> None:
-    with pytest.raises(ValueError, match="above zero: SMS"):
-        rates(None, Email=1, SMS=rate)
+    with pytest.raises(ValueError, match=r"above zero: SMS, Push$"):
+        rates(None, Email=1, SMS=rate, Push=rate)

@@ -1,10 +1,11 @@
 import random
+from typing import Any
 from unittest.mock import Mock, call
 
 import pytest
 from botocore.exceptions import ClientError
 
-from notifications.transaction import UnstorableError, while_there, write_together
+from notifications.transaction import UnstorableError, cancellation_reasons, while_there, write_together
 
 from .conftest import ADA, USERS, Tables
 
@@ -12,17 +13,19 @@ WRITES: tuple[dict[str, dict[str, str]], ...] = ({"Put": {}}, {"Update": {}})
 
 
 def refused(*reasons: str, code: str = "TransactionCanceledException") -> ClientError:
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": ""},
-            "CancellationReasons": [{"Code": reason} if reason else {} for reason in reasons],
-        },
-        "TransactWriteItems",
-    )
+    answer: Any = {"Error": {"Code": code, "Message": ""}}
+    if reasons:
+        answer["CancellationReasons"] = [{"Code": reason} if reason else {} for reason in reasons]
+    return ClientError(answer, "TransactWriteItems")
 
 
 def dynamodb(*answers: object) -> Mock:
     return Mock(transact_write_items=Mock(side_effect=answers))
+
+
+def test_there_is_a_reason_for_each_write() -> None:
+    assert cancellation_reasons(refused("", "TransactionConflict")) == ["None", "TransactionConflict"]
+    assert cancellation_reasons(refused(code="InternalServerError")) == []
 
 
 def test_what_is_written_is_written_at_once() -> None:
