@@ -84,6 +84,10 @@ class Case(ABC):
         welcome = welcome_of(who, datetime.now(UTC)).to_row()
         put(self.lane, welcome)
         self.lane.stream(welcome["NotificationID"])
+        if not self.lane.application.mailbox.of(who.email):
+            # a busy machine has kept `deliver` from it
+            self.lane.make_due(welcome["NotificationID"])
+            self.lane.invoke("sweep", {})
         if answered:
             self.lane.application.opt_in(Person(who.user_id, who.email.partition("@")[2]))
         self.lane.dynamodb.delete_item(
