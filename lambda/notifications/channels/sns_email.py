@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications.catalogue import EMAIL
 from notifications.channels import Target
@@ -82,16 +82,22 @@ class SnsEmail:
     def _move(self, user: User, email: str) -> Outcome:
         """Leaves the subscription of an address that the person has no more, for one of the new address.
 
-        The record is written last: until then, a try that failed on the way is made again from the start.
+        The record is written before the old one is ended: of one that is on record and gone, nobody could
+        tell that it was not the person who ended it. A worker that dies in between leaves it, and nothing
+        comes out of it: nothing is published for its address.
         """
-        arn = self._subscribe(email)
+        if not self.users.keep_subscription(user, self._subscribe(email)):
+            return _GONE
         try:
             self.sns.unsubscribe(SubscriptionArn=user.subscription_arn)
-        except ClientError as error:
+        except (ClientError, BotoCoreError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
             # a pending one cannot be ended and lapses; one that is gone needs no end
-            if error.response["Error"]["Code"] not in ("InvalidParameter", "NotFound"):
+            if code not in ("InvalidParameter", "NotFound"):
+                # so that the next try ends it
+                self.users.keep_subscription(user, user.subscription_arn)
                 raise
-        return _PENDING if self.users.keep_subscription(user, arn) else _GONE
+        return _PENDING
 
     def _subscription(self, arn: str) -> dict[str, str] | None:
         """The subscription's attributes, or None: it was ended, or lapsed before the person opted in."""

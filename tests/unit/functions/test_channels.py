@@ -194,6 +194,36 @@ def test_a_move_that_failed_half_way_is_made_again(
     assert list(sns.subscriptions) == [on_record(tables).subscription_arn]
 
 
+class DiedError(BaseException):
+    """The worker is killed."""
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_worker_that_dies_in_a_move_does_not_make_it_look_as_if_the_person_had_left(
+    channel: SnsEmail,
+    sns: FakeSns,
+    tables: Tables,
+    subscribed: User,
+    monkeypatch: pytest.MonkeyPatch,
+    heard: bool,
+) -> None:
+    put(tables, User("ada", ADA.sub, MOVED, subscription_arn=subscribed.subscription_arn))
+    unsubscribe = sns.unsubscribe
+
+    def die(**call: str) -> None:
+        if heard:
+            unsubscribe(**call)
+        raise DiedError
+
+    with monkeypatch.context() as killed:
+        killed.setattr(sns, "unsubscribe", die)
+        with pytest.raises(DiedError):
+            send(channel, on_record(tables))
+    assert send(channel, on_record(tables)) == PENDING
+    sns.opt_in()
+    assert send(channel, on_record(tables)).state is State.SENT
+
+
 def test_the_same_address_in_other_letters_is_no_new_one(
     channel: SnsEmail, sns: FakeSns, subscribed: User
 ) -> None:
