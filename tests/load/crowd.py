@@ -230,17 +230,19 @@ class Crowd:
     def _do(
         self, number: int, step: str, due: float, call: Callable[[], None], done_before: str = ""
     ) -> None:
+        before = False
         try:
             call()
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code != done_before:
+            before = code == done_before
+            if not before:
                 self._fail(number, step, due, code)
                 return
         except (BotoCoreError, httpx.HTTPError) as error:
             self._fail(number, step, due, type(error).__name__)
             return
-        self.journal.write(step, person=number, due=due)
+        self.journal.write(step, person=number, due=due, before=before)
 
     def _fail(self, number: int, step: str, due: float, reason: str) -> None:
         self.journal.write(FAILED, person=number, step=step, due=due, reason=reason)

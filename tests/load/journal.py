@@ -26,6 +26,7 @@ class Course:
     """How far one person has come, in seconds since 1970.
 
     due: when each step was to be done. done: when it had been done. failed: what went wrong, by step.
+    untimed: steps that were done before, when the answer was lost: nobody knows how long they took.
     """
 
     number: int
@@ -33,6 +34,7 @@ class Course:
     due: dict[str, float] = field(default_factory=dict)
     done: dict[str, float] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    untimed: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -137,6 +139,8 @@ class Journal:
         course.due[kind] = event["due"]
         course.done[kind] = event["at"]
         course.failed.pop(kind, None)
+        if event.get("before"):
+            course.untimed.add(kind)
 
 
 def _lines(path: Path) -> Iterator[Event]:

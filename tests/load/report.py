@@ -15,6 +15,7 @@ from scripts.person import WELCOME
 from tests.load.course import HOLD, Course, Found
 from tests.load.figures import Latency, backlog, length, outside, percentile, rates
 from tests.load.journal import CONFIRMED, OPTED_IN, REPAIRED, SIGNED_UP, Event
+from tests.load.journal import Course as Walk
 from tests.load.verdict import person
 from tests.page import Cell, Chart, Page, Paragraph, Section, Table
 
@@ -108,7 +109,7 @@ class Report:
         return found
 
     @property
-    def people(self) -> list[Any]:
+    def people(self) -> list[Walk]:
         return self.course.journal.everybody()
 
     def latencies(self) -> list[Latency]:
@@ -120,12 +121,17 @@ class Report:
                 continue
             people = [one for one in self.people if one.phase == phase["name"]]
             last = OPTED_IN if phase["way"] == "sns" else CONFIRMED
+
+            def times(of: str, people: Sequence[Walk] = people) -> list[tuple[float | None, float | None]]:
+                return [(one.due.get(of), one.done.get(of)) for one in people if of not in one.untimed]
+
             spans = {
-                "sign-up → answer": [(one.due[SIGNED_UP], one.done.get(SIGNED_UP)) for one in people],
-                "confirm → record": [(one.due.get(CONFIRMED), one.done.get(CONFIRMED)) for one in people],
+                "sign-up → answer": times(SIGNED_UP),
+                "confirm → record": times(CONFIRMED),
                 f"{'opt-in' if last == OPTED_IN else 'confirm'} → welcome": [
                     (one.due.get(last), self.welcomed.get(person(self.course.run, one.number).email))
                     for one in people
+                    if last not in one.untimed
                 ],
             }
             for of, pairs in spans.items():

@@ -106,6 +106,14 @@ def test_an_interruptions_victims_are_in_no_percentile() -> None:
     assert ("steady, sns", "confirm → record") in latencies
 
 
+def test_a_step_that_had_been_done_before_is_in_no_percentile() -> None:
+    course = happened()
+    course.journal.write(CONFIRMED, person=2, due=203.0, before=True)
+    latencies = {(one.phase, one.of) for one in Report(course, found(course)).latencies()}
+    assert ("held 1/s, ses", "sign-up → answer") in latencies
+    assert not {("held 1/s, ses", "confirm → record"), ("held 1/s, ses", "confirm → welcome")} & latencies
+
+
 def test_the_page_and_the_data_hold_numbers_and_nobodys_name() -> None:
     course = happened()
     report = Report(course, found(course))
