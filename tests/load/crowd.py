@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.person import CONFIRMATION, VERIFICATION, WELCOME, Application, Mail
 from tests.deployment import Deployment
-from tests.load.journal import CONFIRMED, DUE, FAILED, OPTED_IN, SIGNED_UP, Course, Journal
+from tests.load.journal import CONFIRMED, DUE, FAILED, OPTED_IN, SIGNED_UP, Journal, Walk
 from tests.load.verdict import person
 
 # at once: more than the emulator answers, fewer than would wear this machine out with processes of functions
@@ -165,7 +165,7 @@ class Crowd:
         """
         now = self.journal.clock()
 
-        def is_at_the_end(course: Course) -> bool:
+        def is_at_the_end(course: Walk) -> bool:
             if self.way == "sns" and not to_welcome:
                 return OPTED_IN in course.done
             return course.number in self.welcomed

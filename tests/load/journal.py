@@ -22,7 +22,7 @@ PHASE = ("name", "part", "way", "rate", "begin")
 
 
 @dataclass
-class Course:
+class Walk:
     """How far one person has come, in seconds since 1970.
 
     due: when each step was to be done. done: when it had been done. failed: what went wrong, by step.
@@ -47,7 +47,7 @@ class Journal:
     path: Path
     clock: Callable[[], float] = time.time
     events: list[Event] = field(default_factory=list)
-    people: dict[int, Course] = field(default_factory=dict)
+    people: dict[int, Walk] = field(default_factory=dict)
     cut_off: float | None = None
     _file: TextIO | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -112,7 +112,7 @@ class Journal:
         with self._lock:
             return [event for event in self.events if event["event"] == kind]
 
-    def everybody(self) -> list[Course]:
+    def everybody(self) -> list[Walk]:
         with self._lock:
             return list(self.people.values())
 
@@ -127,7 +127,7 @@ class Journal:
             return
         number, kind = event["person"], event["event"]
         if kind == DUE:
-            self.people.setdefault(number, Course(number, event["phase"])).due[SIGNED_UP] = event["due"]
+            self.people.setdefault(number, Walk(number, event["phase"])).due[SIGNED_UP] = event["due"]
             return
         course = self.people[number]
         if kind == FAILED:

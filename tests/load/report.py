@@ -14,8 +14,7 @@ from notifications.notification import Notification, Outcome, State, next_due
 from scripts.person import WELCOME
 from tests.load.course import HOLD, Course, Found
 from tests.load.figures import Latency, backlog, length, outside, percentile, rates
-from tests.load.journal import CONFIRMED, OPTED_IN, REPAIRED, SIGNED_UP, Event
-from tests.load.journal import Course as Walk
+from tests.load.journal import CONFIRMED, OPTED_IN, REPAIRED, SIGNED_UP, Event, Walk
 from tests.load.verdict import person
 from tests.page import Cell, Chart, Page, Paragraph, Section, Table
 
