@@ -74,10 +74,12 @@ module "deliver" {
 
   permissions_boundary_arn = var.permissions_boundary_arn
 
+  # Rows do not wait for one another: ten of a shard's batches are worked off at once.
   stream = {
-    arn             = module.tables.notification_stream_arn
-    batch_size      = 100
-    filter_patterns = [jsonencode({ eventName = ["INSERT"], dynamodb = { NewImage = { State = { S = ["QUEUED"] } } } })]
+    arn                    = module.tables.notification_stream_arn
+    batch_size             = 100
+    filter_patterns        = [jsonencode({ eventName = ["INSERT"], dynamodb = { NewImage = { State = { S = ["QUEUED"] } } } })]
+    parallelization_factor = 10
   }
 }
 

@@ -535,6 +535,12 @@ def test_a_long_queue_leaves_the_accounts_concurrency_to_sign_ups(made: Made, ca
 
 
 @in_each_case
+def test_the_rows_of_a_shard_do_not_wait_for_one_another(made: Made, case: str) -> None:
+    mappings = of_type(made[case], "aws_lambda_event_source_mapping")
+    assert [m["parallelization_factor"] for m in mappings if "/stream/" in m["event_source_arn"]] == [10]
+
+
+@in_each_case
 def test_nothing_personal_lies_unencrypted_unprotected_or_for_ever(made: Made, case: str) -> None:
     for table in of_type(made[case], "aws_dynamodb_table"):
         assert table["server_side_encryption"][0]["enabled"]
