@@ -199,7 +199,7 @@ def alone() -> Iterator[None]:
 @contextmanager
 def telling(console: Console) -> Iterator[Callable[[str], None]]:
     """A line that is always new at a terminal; elsewhere one now and then."""
-    if console.is_terminal and not os.environ.get("CI"):
+    if console.is_terminal and not os.environ.get("CI") and not os.environ.get("NO_COLOR"):
         with console.status("…") as status:
             yield status.update
         return

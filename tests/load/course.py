@@ -278,6 +278,11 @@ class Course:
             mails = system.application.mailbox.all()
             verdict = judge(
                 self.run,
+                came={
+                    person(self.run, one.number).username
+                    for one in self.journal.everybody()
+                    if not one.failed
+                },
                 confirmed=confirmed_in(system),
                 records=table(system, "user_table_name"),
                 rows=rows,

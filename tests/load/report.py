@@ -29,6 +29,8 @@ WHAT_IT_IS = (
     "to somebody else."
 )
 NAMES = {
+    "nobody": "runs in which nobody has confirmed",
+    "lost_on_the_way": "came, met no error, and have not confirmed",
     "without_record": "confirmed, without a record",
     "wrong_record": "records with another address",
     "unconfirmed_record": "records of people who did not confirm",
@@ -311,7 +313,7 @@ class Report:
             for name, count in ((name, getattr(verdict, name)) for name in verdict.MUST_BE_NONE)
         ]
         return Table(
-            ["", "count"], [*counts, *none], "What must hold; from “confirmed, without…” on all must be 0"
+            ["", "count"], [*counts, *none], "What must hold; from “runs in which…” on all must be 0"
         )
 
     def page(self) -> Page:

@@ -22,10 +22,14 @@ def person(run: str, number: int) -> Person:
 class Verdict:
     """Counts, of which those in MUST_BE_NONE must be none.
 
+    nobody: 1 where nobody has confirmed, so that nothing could be lost.
+    lost_on_the_way: people who came, met no error, and have not confirmed.
     records: people with a record. welcomes, broadcasts: mails. states: rows, by state.
     """
 
     MUST_BE_NONE = (
+        "nobody",
+        "lost_on_the_way",
         "without_record",
         "wrong_record",
         "unconfirmed_record",
@@ -42,6 +46,8 @@ class Verdict:
     records: int
     welcomes: int
     broadcasts: int
+    nobody: int = 0
+    lost_on_the_way: int = 0
     without_record: int = 0
     wrong_record: int = 0
     unconfirmed_record: int = 0
@@ -62,6 +68,7 @@ class Verdict:
 
 def judge(
     run: str,
+    came: Collection[str],
     confirmed: Collection[str],
     records: Iterable[Mapping[str, Any]],
     rows: Iterable[Mapping[str, Any]],
@@ -72,6 +79,7 @@ def judge(
     """Compares who confirmed with what there is.
 
     Args:
+        came: the usernames of those who came, but for those whom an error has stopped.
         confirmed: the usernames of those who are, by the user pool.
         records: of the users' table. rows: of the notifications' table. mails: all.
         broadcast: a mark in every mail of what was for everyone; empty if there was nothing.
@@ -108,6 +116,8 @@ def judge(
         records=len(addresses),
         welcomes=sum(welcomes.values()),
         broadcasts=sum(sent.values()),
+        nobody=int(not expected),
+        lost_on_the_way=len(set(came) - expected.keys()),
         without_record=len(expected.keys() - addresses.keys()),
         wrong_record=sum(expected.get(name, email) != email for name, email in addresses.items()),
         unconfirmed_record=len(addresses.keys() - expected.keys()),

@@ -68,7 +68,7 @@ def found(course: Course, welcomed: tuple[int, ...] = (0, 2)) -> Found:
         }
         for name in names
     ]
-    return Found(judge(RUN, names, records, rows, mails, course.mark), rows, mails)
+    return Found(judge(RUN, names, names, records, rows, mails, course.mark), rows, mails)
 
 
 def test_times_are_counted_from_when_something_was_due() -> None:

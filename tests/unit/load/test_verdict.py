@@ -27,6 +27,7 @@ ELSEWHERE = [Mail(["someone@example.com"], WELCOME, "Hello someone,", 1.0)]
 
 
 def judged(
+    came: list[str] = NAMES,
     confirmed: list[str] = NAMES,
     records: list[dict[str, Any]] = RECORDS,
     rows: list[dict[str, Any]] = ROWS,
@@ -34,7 +35,7 @@ def judged(
     refused: int = 0,
 ) -> Verdict:
     there = [*CODES, *WELCOMES, *SALES, *ELSEWHERE] if mails is None else mails
-    return judge(RUN, confirmed, records, rows, there, MARK, refused)
+    return judge(RUN, came, confirmed, records, rows, there, MARK, refused)
 
 
 def test_where_all_is_well_nothing_is_wrong() -> None:
@@ -44,9 +45,11 @@ def test_where_all_is_well_nothing_is_wrong() -> None:
 
 
 WRONG: dict[str, dict[str, Any]] = {
+    "nobody": {"came": [], "confirmed": [], "records": [], "rows": [], "mails": []},
+    "lost_on_the_way": {"came": [*NAMES, person(RUN, 3).username]},
     "without_record": {"records": RECORDS[:2]},
     "wrong_record": {"records": [*RECORDS[:2], RECORDS[2] | {"Email": f"{NAMES[0]}@example.com"}]},
-    "unconfirmed_record": {"confirmed": NAMES[:2]},
+    "unconfirmed_record": {"came": NAMES[:2], "confirmed": NAMES[:2]},
     "without_welcome": {"mails": [*CODES, *WELCOMES[:2], *SALES]},
     "welcomed_twice": {"mails": [*CODES, *WELCOMES, WELCOMES[0], *SALES]},
     "wrong_address": {
