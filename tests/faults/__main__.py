@@ -94,7 +94,7 @@ def run(ways: Sequence[str], only: Sequence[str], lanes: int) -> tuple[list[Resu
                 shown.stage("Cleaning up")
     for child in children:
         child.join()
-    if set(ways) == set(WAYS):
+    if set(ways) == set(WAYS) and not errors:
         errors += [f"no scenario has {who} do {what}, which it may" for who, what in sorted(allowed - used)]
     return sorted(results, key=lambda each: each.trial.name), errors
 

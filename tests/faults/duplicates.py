@@ -8,6 +8,7 @@ its answer is lost."
 from collections.abc import Set
 from dataclasses import dataclass
 
+from notifications.catalogue import CHANNELS
 from tests.faults.fault_point import Fault
 
 _SEND = frozenset({"deliver", "sweep"})
@@ -51,6 +52,14 @@ ALLOWED = (
         "the refusal was put in the refused queue, and that was not heard: it is told again",
     ),
 )
+
+
+def most(made: int) -> int:
+    """So many may there be, of a case in which a fault was made so often.
+
+    A worker that dies has at most one message on each channel to send again.
+    """
+    return made * len(CHANNELS)
 
 
 def reason(function: str, call: str, fault: Fault) -> str:

@@ -53,16 +53,26 @@ class Trial:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a trial. duplicates: messages too many. wrong: what must not be, or nothing."""
+    """What came of a trial.
+
+    duplicates: messages too many. wrong: what must not be, or nothing.
+    repeated: how often it was done again, since a busy machine had disturbed it and something was wrong.
+    """
 
     trial: Trial
     duplicates: int = 0
     wrong: str = ""
+    repeated: int = 0
 
     @property
     def json(self) -> dict[str, Any]:
         of_trial = {**asdict(self.trial), "name": self.trial.name}
-        return {**of_trial, "duplicates": self.duplicates, "wrong": self.wrong}
+        return {
+            **of_trial,
+            "duplicates": self.duplicates,
+            "wrong": self.wrong,
+            "repeated": self.repeated,
+        }
 
     @classmethod
     def from_json(cls, said: dict[str, Any]) -> Self:
@@ -74,7 +84,7 @@ class Result:
             said["nth"],
             Fault(said["fault"]),
         )
-        return cls(trial, said["duplicates"], said["wrong"])
+        return cls(trial, said["duplicates"], said["wrong"], said["repeated"])
 
 
 def trials(way: str, scenario: Scenario, calls: Sequence[tuple[str, Call]]) -> Iterator[Trial]:
@@ -163,8 +173,8 @@ class Matrix:
 
     def result(self, lane: Lane, scenario: Scenario, trial: Trial) -> Result:
         """What comes of a trial."""
-        for _ in range(TRIES):
-            result = self._result(lane, scenario, trial)
+        for repeated in range(TRIES):
+            result = replace(self._result(lane, scenario, trial), repeated=repeated)
             if not self.point.disturbed(lane.name) or not result.wrong:
                 return result
         return replace(result, wrong=f"{result.wrong} ({BUSY})")
@@ -179,6 +189,8 @@ class Matrix:
             return Result(trial, twice, "the call was not made, and so was the fault not")
         if twice and not duplicates.reason(trial.function, trial.call, trial.fault):
             return Result(trial, twice, f"{twice} duplicate(s), which the design does not allow")
+        if twice > duplicates.most(plan.made):
+            return Result(trial, twice, f"{twice} duplicate(s), and the fault was made {plan.made} time(s)")
         return Result(trial, twice)
 
     def _run(self, lane: Lane, scenario: Scenario, plan: Plan | None) -> tuple[list[tuple[str, Call]], int]:

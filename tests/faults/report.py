@@ -119,7 +119,9 @@ def write(results: Sequence[Result], command: str, html: Path, data: Path) -> No
 
 def _sentence(results: Sequence[Result]) -> str:
     all_of_them = Summed.of(results)
+    again = sum(bool(result.repeated) for result in results)
     return (
         f"{all_of_them.cases} trials: {all_of_them.wrong} wrong; {all_of_them.twice} in which messages came"
         f" twice ({all_of_them.duplicates} of them)"
+        + (f"; {again} done again, since a busy machine disturbed them" if again else "")
     )

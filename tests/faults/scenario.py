@@ -125,9 +125,13 @@ class Case(ABC):
             self.lane.invoke("broadcast", {})
 
     def check_records(self, people: Iterable[Person] | None = None) -> None:
-        """Everybody has a record."""
-        missing = [person.username for person in people or self.people if not self.lane.user(person)]
+        """Everybody has a record, with their own address."""
+        everybody = list(people or self.people)
+        records = [self.lane.user(person) for person in everybody]
+        missing = [person.username for person, record in zip(everybody, records, strict=True) if not record]
         assert not missing, f"no record: {missing}"
+        addresses = [record["Email"] for record in records if record]
+        assert addresses == [each.email for each in everybody], f"records with other addresses: {addresses}"
 
     def check_over(self) -> None:
         """Every row is in a final state."""
@@ -144,17 +148,17 @@ class Case(ABC):
         return row
 
     def check_nobody_else(self, *, phones: Sequence[str] = (), devices: Sequence[str] = ()) -> None:
-        """No message with a word of these people is at somebody who is none of them.
+        """No message with a word of these people is at somebody else, one of the others among them.
 
         phones, devices: theirs.
         """
         words = [word for person in self.people for word in (person.username, person.email)]
-        addresses = {person.email for person in self.people}
         mailbox = self.lane.application.mailbox
         for mail in mailbox.all():
             content = f"{mail.subject}\n{mail.text}\n{mail.html}"
-            if any(word in content for word in words):
-                assert set(mail.to) <= addresses, f"a mail of {words} is at {mail.to}"
+            for person in self.people:
+                if person.username in content or person.email in content:
+                    assert mail.to == [person.email], f"a mail of {person.username} is at {mail.to}"
         for number, text in mailbox.direct():
             if any(word in text for word in words):
                 assert number in (*phones, *devices), f"a message of {words} is at {number}"

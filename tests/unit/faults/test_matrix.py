@@ -124,6 +124,8 @@ def test_a_duplicate_is_counted_where_the_design_says_that_it_can_be() -> None:
     assert run(allowed, lambda: 2)[0] == Result(allowed, duplicates=2)
     for fault in (Fault.KILL_BEFORE, Fault.THROTTLED, Fault.SLOW):
         assert run(trial(SEND, fault), lambda: 2)[0].wrong
+    # more than one fault can make
+    assert "4 duplicate(s)" in run(allowed, lambda: 4)[0].wrong
     assert run(replace(allowed, function="enqueue"), lambda: 2)[0].wrong
 
 
@@ -134,7 +136,8 @@ def test_every_reason_for_a_duplicate_is_of_a_lost_answer_or_a_dead_worker() -> 
 
 def test_what_a_busy_machine_has_disturbed_is_tried_again_and_not_for_ever() -> None:
     verdicts: Iterator[int] = iter([1, 0])
-    assert not run(trial(), lambda: next(verdicts), disturbed=True)[0].wrong
+    result, _steps = run(trial(), lambda: next(verdicts), disturbed=True)
+    assert (result.wrong, result.repeated) == ("", 1)
     result, steps = run(trial(), lost, disturbed=True)
     assert result.wrong
     assert steps.count("verify") == TRIES

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,11 @@ def test_trials_of_a_call_and_a_fault_are_one_cell() -> None:
         Fault.FAILED: "WRONG 1 of 2",
     }
     assert str(cells["deliver", "kms:GenerateMac"][Fault.SLOW]) == "ok 1"
+
+
+def test_what_a_busy_machine_has_disturbed_is_told() -> None:
+    assert report.page(RESULTS, "").html().count("done again") == 0
+    assert "1 done again" in report.page([*RESULTS, replace(RESULTS[0], repeated=2)], "").html()
 
 
 def test_the_table_is_for_the_terminal_a_page_and_programs(tmp_path: Path) -> None:
