@@ -161,7 +161,7 @@ test-faults: $(READY) ## Break every AWS call of every function in every way; AR
 	@$(RUN) tests.faults $(ARGS)
 
 test-iam: $(READY) ## Take each permission of each function away, and look whether it is missed
-	@$(RUN) tests.iam
+	@$(RUN) tests.iam $(ARGS)
 
 bench: $(READY) ## Measure speed, size and cost beside the obvious version; ARGS="--only trigger --rounds 50"
 	@$(RUN) tests.bench $(ARGS)

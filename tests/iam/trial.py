@@ -161,18 +161,30 @@ class Bench:
         return Outcome(piece)
 
     def _mapping(self, piece: Piece) -> Outcome:
-        """Lambda maps no queue to a function that may not read it ("CreateEventSourceMapping")."""
-        functions = self.lane.functions
+        """Lambda maps no queue to a function that may not read it ("CreateEventSourceMapping").
+
+        Raises:
+            AssertionError: it maps none to one that may.
+        """
+        usually = self._mapped(piece)
+        assert not usually, f"{piece.role}, with all permissions: {usually}"
         with self.lacking(piece):
-            try:
-                made = functions.create_event_source_mapping(
-                    EventSourceArn=piece.resource, FunctionName=self.lane.live(piece.role)["FunctionName"]
-                )
-            except functions.exceptions.InvalidParameterValueException as error:
-                said = error.response["Error"]["Message"]
-                return Outcome(piece, ("lambda:CreateEventSourceMapping",), said, "its queue is mapped to it")
-        functions.delete_event_source_mapping(UUID=made["UUID"])
+            said = self._mapped(piece)
+        if said:
+            return Outcome(piece, ("lambda:CreateEventSourceMapping",), said, "its queue is mapped to it")
         return Outcome(piece)
+
+    def _mapped(self, piece: Piece) -> str:
+        """Maps a piece's queue to its function, for a moment; what Lambda has against it."""
+        functions = self.lane.functions
+        try:
+            made = functions.create_event_source_mapping(
+                EventSourceArn=piece.resource, FunctionName=self.lane.live(piece.role)["FunctionName"]
+            )
+        except functions.exceptions.InvalidParameterValueException as error:
+            return str(error.response["Error"]["Message"])
+        functions.delete_event_source_mapping(UUID=made["UUID"])
+        return ""
 
 
 def merged(outcomes: Sequence[Outcome]) -> list[Outcome]:
