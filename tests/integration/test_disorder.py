@@ -48,7 +48,8 @@ def stream_stopped(system: Deployment) -> Iterator[Callable[[], None]]:
 def at_once(system: Deployment, handler: str, until: Callable[[], bool], within: float = 60) -> list[Any]:
     """Calls a function again and again, several at once, until something is so; what they have answered.
 
-    Half of them call the version that is live, half the newest code: two side by side, as in a deploy.
+    Half of them call the version that is live, half the newest one, in processes of their own. The code of
+    both is the same: what one version makes of another's rows is in the functions' tests of versions.
     """
     name, alias = system.live(handler).values()
     over = threading.Event()
