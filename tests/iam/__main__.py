@@ -12,10 +12,11 @@ import click
 from rich.console import Console
 
 from scripts.environment import BUILD, ROOT
+from tests.faults.way import Over
 from tests.iam.aws_only import WITH_A_KEY
 from tests.iam.others import Told
 from tests.iam.trial import Outcome, merged
-from tests.iam.way import Over, run_way
+from tests.iam.way import run_way
 from tests.page import Cell, Page, Paragraph, Section, Table
 from tests.progress import progress
 

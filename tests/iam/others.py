@@ -56,13 +56,20 @@ class Statement:
         """What came of its absence.
 
         Raises:
-            AssertionError: something is wrong with nothing taken away.
+            AssertionError: something is wrong with nothing taken away, before or afterwards: then it is not
+                the statement that is missed.
         """
-        before = self.works() and self.works()
-        assert not before, f"{self.of}, {self.sid}: {before}"
+        self._check()
         with self.lacking():
             # what was on its way when the statement went may be taken for what it still lets through
-            return Told(self.of, self.sid, self.does, self.works() or self.works())
+            without = self.works() or self.works()
+        if without:
+            self._check()
+        return Told(self.of, self.sid, self.does, without)
+
+    def _check(self) -> None:
+        wrong = self.works() and self.works()
+        assert not wrong, f"{self.of}, {self.sid}: {wrong}"
 
 
 def told(bench: Bench, way: str) -> Iterator[Told]:

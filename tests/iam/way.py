@@ -1,7 +1,6 @@
 """All that is tried with e-mail going out one way; for a process of its own."""
 
 import tempfile
-from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
@@ -9,16 +8,10 @@ from typing import Any
 from tests.faults.matrix import Matrix
 from tests.faults.scenario import Scenario, scenarios
 from tests.faults.scenarios.delivery import moved, opt_in, stop
+from tests.faults.way import Over
 from tests.iam import others
 from tests.iam.trial import Bench
 from tests.place import emulated
-
-
-@dataclass(frozen=True)
-class Over:
-    """One way for e-mail is done with. error: what ended it; empty when nothing did."""
-
-    error: str = ""
 
 
 def run_way(way: str, told: "Queue[Any]") -> None:
