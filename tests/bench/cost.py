@@ -357,8 +357,9 @@ def result(found: Sequence[Counted], idle: Counted, metrics: int, others: Mappin
             "second; and a topic has room for 200 people, so that a million by SNS is a price and no plan. "
             "The obvious version is the trigger alone, with one mail for each registration, though it "
             "mails each welcome to all who are subscribed; and an application that sends by itself, with "
-            "one call. What it logs and stores is not counted, and ours is; its trigger is taken to last as "
-            "long as ours, though it makes three calls."
+            "one call. Its trigger welcomes by SNS, beside ours by SES too, whose mails cost five times as "
+            "much. What it logs and stores is not counted, and ours is; its trigger is taken to last as long "
+            "as ours, though it makes three calls."
         ),
         _lines_table(bills, "US dollars for a million, each alone"),
         Paragraph(

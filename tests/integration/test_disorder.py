@@ -17,6 +17,7 @@ from notifications.outbox import ERASURES
 from notifications.rows import marshal
 from scripts.catalogue import Catalogue
 from scripts.person import Person, wait_for
+from tests.accounts import made_by_administrator
 from tests.deployment import Deployment, Row
 from tests.samples import sample
 
@@ -167,17 +168,9 @@ def test_erasures_at_once_leave_nothing_and_nobody_else_is_touched(system: Deplo
 
 
 def test_reconciliations_at_once_register_everybody_once(system: Deployment) -> None:
-    cognito, people = system.client("cognito-idp"), [Person() for _ in range(AT_ONCE * 3)]
+    people = [Person() for _ in range(AT_ONCE * 3)]
     for person in people:
-        cognito.admin_create_user(
-            UserPoolId=system.pool,
-            Username=person.username,
-            MessageAction="SUPPRESS",
-            UserAttributes=[
-                {"Name": "email", "Value": person.email},
-                {"Name": "email_verified", "Value": "true"},
-            ],
-        )
+        made_by_administrator(system, person)
     with system.changed("reconcile", SETTLED_SECONDS="0"):
         key = {"NotificationID": {"S": "reconciliation"}}
         system.dynamodb.delete_item(TableName=system.outputs["notification_table_name"], Key=key)
