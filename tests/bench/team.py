@@ -36,10 +36,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Tested:
-    """A run of `make test`. seconds: from its beginning to its end."""
+    """A run of `make test`. seconds: from its beginning to its end. failed: how many tests have."""
 
     at: datetime
     seconds: float
+    failed: int
     tests: Sequence[Case]
 
     @property
@@ -73,7 +74,12 @@ def report_of(report: Path) -> Tested:
         Case(f"{case.get('classname')}.{case.get('name')}", part_of(case), float(case.get("time", 0)))
         for case in suite.iter("testcase")
     ]
-    return Tested(datetime.fromisoformat(suite.get("timestamp", "")), float(suite.get("time", 0)), found)
+    return Tested(
+        at=datetime.fromisoformat(suite.get("timestamp", "")),
+        seconds=float(suite.get("time", 0)),
+        failed=sum(int(suite.get(of, 0)) for of in ("failures", "errors")),
+        tests=found,
+    )
 
 
 def part_of(case: ElementTree.Element) -> str:
@@ -105,7 +111,10 @@ def result(spent: Mapping[str, Spent], steps: Mapping[str, Sequence[Step]], test
     if tested:
         rows.append(_of_tests(tested))
         blocks += [
-            Paragraph(f"The tests ran at {tested.at:%Y-%m-%d %H:%M %Z}, {len(tested.tests)} of them."),
+            Paragraph(
+                f"The tests ran at {tested.at:%Y-%m-%d %H:%M %Z}, {len(tested.tests)} of them; "
+                f"{tested.failed or 'none'} failed."
+            ),
             Table(
                 ["Part", "Seconds"],
                 [[part, number(seconds)] for part, seconds in tested.parts.items()],

@@ -62,9 +62,13 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", Verdict.MUST_BE_NONE)
+@pytest.mark.parametrize("name", WRONG)
 def test_what_is_wrong_is_seen_as_what_it_is(name: str) -> None:
     assert judged(**WRONG[name]).wrong == {name: 1}
+
+
+def test_all_that_must_be_none_can_be_seen_not_to_be() -> None:
+    assert set(Verdict.MUST_BE_NONE) == WRONG.keys()
 
 
 def test_a_mail_to_somebody_else_is_one_who_lacks_it_and_one_who_has_two() -> None:
