@@ -10,7 +10,8 @@ from tests.bench.team import report_of, result
 from tests.page import Paragraph
 
 REPORT = """<?xml version="1.0" encoding="utf-8"?>
-<testsuites><testsuite name="pytest" tests="4" failures="2" errors="1" time="50.5" timestamp="2026-11-25T14:00:00+00:00">
+<testsuites>
+<testsuite name="pytest" tests="4" failures="2" errors="1" time="50.5" timestamp="2026-11-25T14:00:00+00:00">
 <testcase classname="tests.unit.scripts.test_a" name="test_one[sns-x]" time="1.5" />
 <testcase classname="tests.integration.test_api" name="test_two[sns]" time="60" />
 <testcase classname="tests.integration.test_api" name="test_two[ses-3]" time="20" />
