@@ -17,6 +17,7 @@ from tests.load.figures import Latency, backlog, length, outside, percentile, ra
 from tests.load.journal import CONFIRMED, OPTED_IN, REPAIRED, SIGNED_UP, Event, Walk
 from tests.load.verdict import person
 from tests.page import Cell, Chart, Page, Paragraph, Section, Table
+from tests.place import LIMITS
 
 MIB = 2**20
 # of a chart, in seconds
@@ -26,7 +27,9 @@ WHAT_IT_IS = (
     "One process plays AWS, and its functions and whoever makes the load are on the same machine: that "
     "is what is measured, and what AWS takes is another matter. What holds there too is the shape, "
     "which is what is waited for and what grows with what; and that nothing is lost, sent twice or sent "
-    "to somebody else."
+    "to somebody else. Two of AWS's limits are wider here: a topic has room for "
+    f"{int(LIMITS['filter_policies_per_topic']):,} people and not 200, and Cognito waits "
+    f"{LIMITS['trigger_seconds']} s for the trigger and not 5."
 )
 NAMES = {
     "nobody": "runs in which nobody has confirmed",
