@@ -54,12 +54,13 @@ ALLOWED = (
 )
 
 
-def most(made: int) -> int:
-    """So many may there be, of a case in which a fault was made so often.
+def most(fault: Fault, made: int) -> int:
+    """So many may there be where a fault was made so often.
 
-    A worker that dies has at most one message on each channel to send again.
+    Whoever hears no answer sends that message again, and no other; of a worker that dies, nothing is recorded
+    of what it had sent: one message on each channel.
     """
-    return made * len(CHANNELS)
+    return made * (len(CHANNELS) if fault in _DIES | {Fault.KILL_AFTER} else 1)
 
 
 def reason(function: str, call: str, fault: Fault) -> str:

@@ -189,7 +189,7 @@ class Matrix:
             return Result(trial, twice, "the call was not made, and so was the fault not")
         if twice and not duplicates.reason(trial.function, trial.call, trial.fault):
             return Result(trial, twice, f"{twice} duplicate(s), which the design does not allow")
-        if twice > duplicates.most(plan.made):
+        if twice > duplicates.most(plan.fault, plan.made):
             return Result(trial, twice, f"{twice} duplicate(s), and the fault was made {plan.made} time(s)")
         return Result(trial, twice)
 

@@ -121,12 +121,17 @@ def test_a_loss_a_duplicate_and_a_fault_that_was_not_made_are_wrong(
 
 def test_a_duplicate_is_counted_where_the_design_says_that_it_can_be() -> None:
     allowed = trial(SEND, Fault.RESET_AFTER)
-    assert run(allowed, lambda: 2)[0] == Result(allowed, duplicates=2)
+    assert run(allowed, lambda: 1)[0] == Result(allowed, duplicates=1)
     for fault in (Fault.KILL_BEFORE, Fault.THROTTLED, Fault.SLOW):
-        assert run(trial(SEND, fault), lambda: 2)[0].wrong
-    # more than one fault can make
-    assert "4 duplicate(s)" in run(allowed, lambda: 4)[0].wrong
-    assert run(replace(allowed, function="enqueue"), lambda: 2)[0].wrong
+        assert run(trial(SEND, fault), lambda: 1)[0].wrong
+    assert run(replace(allowed, function="enqueue"), lambda: 1)[0].wrong
+
+
+def test_more_duplicates_than_the_fault_can_make_are_wrong() -> None:
+    lost, died = (trial(SEND, fault) for fault in (Fault.RESET_AFTER, Fault.KILL_AFTER))
+    assert "2 duplicate(s)" in run(lost, lambda: 2)[0].wrong
+    assert not run(died, lambda: 3)[0].wrong
+    assert "4 duplicate(s)" in run(died, lambda: 4)[0].wrong
 
 
 def test_every_reason_for_a_duplicate_is_of_a_lost_answer_or_a_dead_worker() -> None:
