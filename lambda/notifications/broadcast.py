@@ -95,21 +95,24 @@ class Broadcast:
             InvalidRowError: an attribute is missing or cannot be read.
         """
         try:
-            return cls(
+            job = cls(
                 notification_id=row["NotificationID"],
-                category=row["Category"],
+                category=_text(row["Category"]),
                 data=dict(row["Data"]),
                 requested_at=instant(row["RequestedAt"]),
                 accepted_at=instant(row["AcceptedAt"]),
                 good_until=instant(row["GoodUntil"]),
-                cursor=row.get("Cursor", ""),
+                cursor=_text(row.get("Cursor", "")),
                 count=int(row["Count"]),
                 unreadable=int(row["Unreadable"]),
             )
+            # what it becomes must be a row too
+            marshal(job.to_row(job.accepted_at))
         except KeyError as error:
             raise InvalidRowError(f"{error.args[0]} is missing") from None
         except (TypeError, ValueError, ArithmeticError) as error:
             raise InvalidRowError(f"a broadcast cannot be read: {type(error).__name__}") from None
+        return job
 
     def row_for(self, person: Mapping[str, Any], now: datetime) -> dict[str, Any] | None:
         """One person's row; None for whoever registered later.
@@ -254,3 +257,9 @@ class FanOut:
         except UnstorableError:
             return Fate.UNREADABLE
         return {None: Fate.WRITTEN, 0: Fate.GONE, 1: Fate.THERE}[failed]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value

@@ -114,6 +114,9 @@ class Delivery:
             if error.response["Error"]["Code"] != "ValidationException":
                 raise
             return self._bury(due)
+        except ArithmeticError:
+            # its DueAt is so large that nothing comes after it
+            return self._bury(due)
         if claim is None:
             return None
         try:

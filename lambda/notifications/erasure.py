@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from notifications.channels.sns_email import digest
 from notifications.clock import utc_now
-from notifications.erasure_job import ERASING, device_row_id, watch_id
+from notifications.erasure_job import ERASING, device_row_id, devices_of, watch_id
 from notifications.letters import Letters, OutOfTimeError
 from notifications.notification import EPOCH, milliseconds
 from notifications.outbox import BY_USER_INDEX, ERASURES, Claim, Due, Outbox
@@ -45,14 +45,16 @@ class Erased:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Erased":
-        devices = row.get("Devices", {})
+        """Reads a job. What the record had that cannot be read leads nowhere, and must not keep the rest."""
+        devices = devices_of(row).items()
+        arns = {key: _text(device.get("EndpointArn")) for key, device in devices if isinstance(device, dict)}
         return cls(
             user_id=row["UserID"],
             sub=row["Sub"],
-            email=row.get("Email", ""),
-            phone=row.get("PhoneNumber", ""),
-            subscription_arn=row.get("SubscriptionArn", ""),
-            endpoints={key: device["EndpointArn"] for key, device in devices.items()},
+            email=_text(row.get("Email")),
+            phone=_text(row.get("PhoneNumber")),
+            subscription_arn=_text(row.get("SubscriptionArn")),
+            endpoints={key: arn for key, arn in arns.items() if arn},
         )
 
 
@@ -221,6 +223,10 @@ class Erasure:
                 raise
             return False
         return True
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _digest(email: str) -> str:

@@ -31,6 +31,12 @@ def watch_id(address_digest: str) -> str:
     return f"erasure#address#{address_digest}"
 
 
+def devices_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The devices of a record or a job; none where they cannot be read, or nobody would be erased."""
+    devices = row.get("Devices")
+    return devices if isinstance(devices, dict) else {}
+
+
 def begin(
     outbox: Outbox,
     user_table: str,
@@ -82,7 +88,7 @@ def _writes(
     # over one that is there: when a record has come back after it, each knows what the other does not
     before = _snapshot(outbox.get(job["NotificationID"]) or {})
     kept = _snapshot(record)
-    devices = {**before.get("Devices", {}), **kept.get("Devices", {})}
+    devices = {**devices_of(before), **devices_of(kept)}
     return [_put(outbox, {**job, **before, **kept, "Devices": devices}), _deleted(user_table, record, kept)]
 
 

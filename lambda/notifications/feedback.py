@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -161,8 +162,8 @@ class Feedback:
         recipient = _recipient(row) if row else None
         if row is None or recipient is None:
             return Verdict.ROW_GONE
-        results = row.get("Results")
-        logged = results.get(EMAIL, {}) if isinstance(results, dict) else {}
+        results = _results(row)
+        logged = results.get(EMAIL, {}) if results is not None else {}
         if logged.get("State") == State.FAILED and logged.get("Reason") == report.reason:
             return report.reason
         now = self.clock()
@@ -170,20 +171,22 @@ class Feedback:
             recipient, STOP_KEY, report.reason, now, report.addresses
         ):
             return Verdict.PERSON_GONE
-        if isinstance(results, dict):
-            self._log(row, report.reason, now)
+        if results is not None:
+            self._log(row, results, report.reason, now)
         return report.reason
 
-    def _log(self, row: Mapping[str, Any], reason: str, now: datetime) -> None:
+    def _log(
+        self, row: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]], reason: str, now: datetime
+    ) -> None:
         """Says on the row what came of its mail. What another target took, or waits for, stays as it is."""
-        if row.get("LeaseEnd", 0) > milliseconds(now):
+        lease = row.get("LeaseEnd")
+        if isinstance(lease, Decimal) and lease > milliseconds(now):
             raise RowInUseError("a worker has the row")
-        results = row["Results"]
         entry = {**results.get(EMAIL, {}), "At": timestamp(now), "State": State.FAILED, "Reason": reason}
         changes = "SET Results.#target = :entry"
         names = {"#target": EMAIL, "#state": "State"}
         values: dict[str, Any] = {":entry": entry, ":seen": row["State"]}
-        elsewhere = any(result["State"] == State.SENT for key, result in results.items() if key != EMAIL)
+        elsewhere = any(result.get("State") == State.SENT for key, result in results.items() if key != EMAIL)
         if row["State"] == State.SENT and not elsewhere:
             changes += ", #state = :failed, Reason = :reason"
             values |= {":failed": State.FAILED, ":reason": reason}
@@ -204,6 +207,13 @@ class Feedback:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
             raise RowInUseError("a worker has taken the row") from None
+
+
+def _results(row: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]] | None:
+    """What a row says of its targets; None when that cannot be read, as where a hand has written it."""
+    results = row.get("Results")
+    maps = isinstance(results, dict) and all(isinstance(entry, dict) for entry in results.values())
+    return results if maps and isinstance(row.get("State"), str) else None
 
 
 def _recipient(row: Mapping[str, Any]) -> User | None:

@@ -20,7 +20,7 @@ from typing import Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications.clients import DELIVERY
-from notifications.notification import MAKE_WAY, instant, milliseconds, timestamp
+from notifications.notification import EPOCH, MAKE_WAY, instant, milliseconds, timestamp
 from notifications.outbox import RECONCILIATIONS, Changes, Claim, Due, Outbox
 from notifications.reconciliation import (
     PAGE,
@@ -39,6 +39,8 @@ RECONCILING = "RECONCILING"
 PAGE_SECONDS = (ceil(PAGE / WORKERS) + 4) * DELIVERY.worst_case_seconds
 # Who registered less long ago may not be in the list yet
 LISTED_BY_NOW = timedelta(hours=1)
+# far more than there can be, far fewer than DynamoDB has digits for
+MOST_ROWS = 10**15
 PROGRESS = ("BeganAt", "Place", "Listed", "Cursor", "Owned", "Records")
 USUAL = (Verdict.REGISTERED, Verdict.UNCONFIRMED)
 
@@ -62,9 +64,9 @@ class Progress:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], now: datetime) -> Self:
-        """What the row says; a new pass when it says nothing, or nothing that can be read."""
+        """What the row says; a new pass when it says nothing, or nothing that can be."""
         try:
-            return cls(
+            progress = cls(
                 began_at=instant(row["BeganAt"]),
                 place=str(row["Place"]),
                 listed=row["Listed"] is True,
@@ -74,6 +76,11 @@ class Progress:
             )
         except (ArithmeticError, KeyError, TypeError, ValueError):
             return cls(began_at=now)
+        return progress if progress._can_be(now) else cls(began_at=now)
+
+    def _can_be(self, now: datetime) -> bool:
+        began = EPOCH < self.began_at < now + LISTED_BY_NOW
+        return began and all(0 <= count < MOST_ROWS for count in (self.owned, self.records))
 
     def to_row(self) -> Changes:
         began_at = timestamp(self.began_at)
@@ -137,14 +144,15 @@ class Pass:
 
     def _claim(self) -> Claim | None:
         now = self._now()
-        row = self._outbox.get(ROW_ID) or self._first(now)
+        found = self._outbox.get(ROW_ID)
+        row = found if found and "DueAt" in found else self._first(now)
         # due later than that, it is from a time when passes were further apart
         if milliseconds(now) < row["DueAt"] <= milliseconds(now + self.every):
             return None
         return self._outbox.claim(Due(ROW_ID, row["DueAt"], RECONCILIATIONS), now)
 
     def _first(self, now: datetime) -> Mapping[str, Any]:
-        """The row, which is made where there is none."""
+        """The row, which is made where there is none that is ever due."""
         row = {
             "NotificationID": ROW_ID,
             "State": RECONCILING,
@@ -154,7 +162,7 @@ class Pass:
         put = {
             "TableName": self._outbox.table,
             "Item": marshal(row),
-            "ConditionExpression": "attribute_not_exists(NotificationID)",
+            "ConditionExpression": "attribute_not_exists(DueAt)",
         }
         # of two at once, one makes it and one claims it
         write_together(self._outbox.dynamodb, [{"Put": put}])

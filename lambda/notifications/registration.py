@@ -58,8 +58,10 @@ def person_of(event: Mapping[str, Any]) -> Person | None:
     The trigger also runs when a forgotten password was reset; only a confirmed sign-up registers.
 
     Raises:
-        InvalidEventError: it is a confirmed sign-up without a user name, subject or e-mail.
+        InvalidEventError: it is no event, or a confirmed sign-up without a user name, subject or e-mail.
     """
+    if not isinstance(event, Mapping):
+        raise InvalidEventError("the event is not an object")
     if event.get("triggerSource") != CONFIRMED_SIGN_UP:
         return None
     request = event.get("request")

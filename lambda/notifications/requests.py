@@ -253,11 +253,18 @@ class Intake:
         """Writes a row where there is none, or in place of just the one that was seen."""
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(NotificationID)"}
         if before is not None:
+            # a row that was written by hand may have neither
+            seen = {name: before[name] for name in ("State", "CreatedAt") if name in before}
             condition = {
-                "ConditionExpression": "#state = :state AND CreatedAt = :created",
-                "ExpressionAttributeNames": {"#state": "State"},
-                "ExpressionAttributeValues": marshal(
-                    {":state": before["State"], ":created": before["CreatedAt"]}
+                "ConditionExpression": " AND ".join(
+                    f"#{name} = :{name}" if name in seen else f"attribute_not_exists(#{name})"
+                    for name in ("State", "CreatedAt")
+                ),
+                "ExpressionAttributeNames": {"#State": "State", "#CreatedAt": "CreatedAt"},
+                **(
+                    {"ExpressionAttributeValues": marshal({f":{name}": seen[name] for name in seen})}
+                    if seen
+                    else {}
                 ),
             }
         return {"Put": {"TableName": self.outbox.table, "Item": marshal(row), **condition}}

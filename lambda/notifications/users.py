@@ -51,18 +51,18 @@ class User:
         try:
             devices = record.get("Devices", {})
             return cls(
-                user_id=record["UserID"],
-                sub=record["Sub"],
-                email=record.get("Email", ""),
+                user_id=_text(record["UserID"]),
+                sub=_text(record["Sub"]),
+                email=_text(record.get("Email", "")),
                 email_verified=record.get("EmailVerified", False) is True,
-                phone=record.get("PhoneNumber", ""),
+                phone=_text(record.get("PhoneNumber", "")),
                 devices=tuple(
-                    Device(key, devices[key]["EndpointArn"], devices[key]["Platform"])
+                    Device(key, _text(devices[key]["EndpointArn"]), _text(devices[key]["Platform"]))
                     for key in sorted(devices)
                 ),
-                subscription_arn=record.get("SubscriptionArn", ""),
+                subscription_arn=_text(record.get("SubscriptionArn", "")),
                 preferences=Preferences.from_record(record),
-                stopped={key: entry["Reason"] for key, entry in record.get("Stopped", {}).items()},
+                stopped={key: _text(entry["Reason"]) for key, entry in record.get("Stopped", {}).items()},
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise InvalidPreferencesError(f"the record cannot be read: {type(error).__name__}") from None
@@ -152,3 +152,9 @@ class Users:
                 raise
             return False
         return True
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from boto3.dynamodb.types import Binary
+
 from notifications.api.document import Operation, check_body
 from notifications.api.errors import ApiError
 
@@ -108,6 +110,9 @@ def plain(value: Any) -> Any:
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | set):
         return [plain(inner) for inner in value]
+    if isinstance(value, Binary):
+        # JSON has no bytes, and no request brings any
+        return None
     return value

@@ -84,29 +84,42 @@ def _start(cursor: str | None, caller: Caller) -> dict[str, Any] | None:
         padded = cursor + "=" * (-len(cursor) % 4)
         place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         sub, created_at, notification_id = place
-        fits = re.fullmatch("[0-9TZ:.+-]{1,40}", created_at) and re.fullmatch("[!-~]{1,300}", notification_id)
+        # what the table has as keys, and no row of another person's
+        fits = sub == caller.sub and _is_key(created_at, 1024) and _is_key(notification_id, 2048)
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        fits = None
-    if not fits or sub != caller.sub:
+        fits = False
+    if not fits:
         raise ApiError(400, "invalid_cursor", "The cursor is not one that this API gave to this person.")
     return marshal({"UserID": caller.user_id, "CreatedAt": created_at, "NotificationID": notification_id})
 
 
+def _is_key(value: Any, most: int) -> bool:
+    """Whether it can be a key, which has so many bytes at most ("Quotas in Amazon DynamoDB")."""
+    return isinstance(value, str) and 0 < len(value.encode()) <= most
+
+
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    results: Mapping[str, Any] = row.get("Results", {})
+    """A row as it is shown; what cannot be read of it is left empty, or nothing would be shown."""
     return {
         "id": row["NotificationID"],
-        "category": row["Category"],
+        "category": _text(row, "Category"),
         "created_at": row["CreatedAt"],
-        "state": row.get("State", ""),
-        "reason": row.get("Reason", ""),
+        "state": _text(row, "State"),
+        "reason": _text(row, "Reason"),
         "channels": {
-            target: {
-                "state": entry.get("State", ""),
-                "reason": entry.get("Reason", ""),
-                "at": entry.get("At", ""),
-            }
-            for target, entry in results.items()
+            target: {name.lower(): _text(entry, name) for name in ("State", "Reason", "At")}
+            for target, entry in _map(row, "Results").items()
+            if isinstance(entry, Mapping)
         },
-        "data": plain(row.get("Data", {})),
+        "data": plain(_map(row, "Data")),
     }
+
+
+def _text(holder: Mapping[str, Any], name: str) -> str:
+    value = holder.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _map(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = holder.get(name)
+    return value if isinstance(value, Mapping) else {}

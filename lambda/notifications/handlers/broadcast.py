@@ -5,7 +5,6 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications.broadcast import SLICE_SECONDS, FanOut
 from notifications.clients import DELIVERY, client
@@ -32,8 +31,8 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
             break
         try:
             tally = _fan_out.advance(due, time_for_another)
-        except (ClientError, BotoCoreError) as error:
-            # the others need not wait for it
+        except Exception as error:
+            # whatever it is, it is due again when its lease ends; the others need not wait for it
             log.error("broadcast left", notification=due.notification_id, error=type(error).__name__)
             continue
         log.info("broadcast", notification=due.notification_id, tally=tally)

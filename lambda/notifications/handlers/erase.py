@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from notifications.clients import DELIVERY, client
 from notifications.erasure import Erasure
@@ -49,8 +49,9 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
             ended += erasure.work_off(due) is True
         except OutOfTimeError:
             break
-        except (ClientError, BotoCoreError) as error:
-            # it is due again when its lease ends; its key is a pseudonym, the error's message may be more
+        except Exception as error:
+            # whatever it is, it is due again when its lease ends; the others need not wait for it. Its key is
+            # a pseudonym, the error's message may be more
             code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
             log.error("erasure left", notification=due.notification_id, error=code)
             metrics.add_metric("ErasureFailed", MetricUnit.Count, 1)

@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import SNSEvent
+from aws_lambda_powertools.utilities.data_classes.sns_event import SNSEventRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from notifications.clients import DELIVERY, client
@@ -41,9 +42,16 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
             # whatever it is, the others are taken first
             failed += 1
             why = str(error) if isinstance(error, FeedbackError) else type(error).__name__
-            log.error("feedback not taken", sns_message=record.sns.message_id, error=why)
+            log.error("feedback not taken", sns_message=_id_of(record), error=why)
             metrics.add_metric("NotTaken", MetricUnit.Count, 1)
             continue
         metrics.add_metric(verdict, MetricUnit.Count, 1)
     if failed:
         raise FeedbackError(f"{failed} of {len(event['Records'])} events were not taken")
+
+
+def _id_of(record: SNSEventRecord) -> str:
+    try:
+        return str(record.sns.message_id)
+    except (KeyError, TypeError):
+        return ""

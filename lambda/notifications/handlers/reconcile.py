@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from notifications.clients import DELIVERY, client
 from notifications.outbox import Outbox
@@ -48,7 +48,7 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     tally: Counter[str] = Counter(Reconciled=0)
     try:
         _pass.advance(tally, time_for_another)
-    except (ClientError, BotoCoreError) as error:
+    except Exception as error:
         # the next tick goes on; the error's message may hold a user name
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
         log.error("reconciliation left", error=code)

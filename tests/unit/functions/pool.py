@@ -59,7 +59,7 @@ class Pool:
             users = list((self.users if self.old is None else self.old).values())
             self._order.shuffle(users)
             self._chains[token.split(":")[0]] = users
-        chain, offset = token.split(":")
+        chain, _, offset = token.partition(":")
         if chain not in self._chains:
             raise failure("InvalidParameterException", "ListUsers")
         start, end = int(offset), int(offset) + wanted["Limit"]
