@@ -30,7 +30,7 @@ from notifications.notification import (
     timestamp,
 )
 from notifications.outbox import BROADCASTS, FANNED_OUT, FANNING_OUT, Changes, Claim, Due, Outbox
-from notifications.rows import marshal, unmarshal
+from notifications.rows import KEY_BYTES, marshal, unmarshal
 from notifications.transaction import UnstorableError, while_there, write_together
 
 WORKERS = 8
@@ -260,6 +260,6 @@ class FanOut:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value.encode()) > KEY_BYTES:
         raise TypeError
     return value

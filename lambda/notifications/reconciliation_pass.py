@@ -30,7 +30,7 @@ from notifications.reconciliation import (
     Reconciliation,
     Verdict,
 )
-from notifications.rows import marshal, unmarshal
+from notifications.rows import KEY_BYTES, marshal, unmarshal
 from notifications.transaction import write_together
 
 ROW_ID = "reconciliation"
@@ -79,8 +79,11 @@ class Progress:
         return progress if progress._can_be(now) else cls(began_at=now)
 
     def _can_be(self, now: datetime) -> bool:
-        began = EPOCH < self.began_at < now + LISTED_BY_NOW
-        return began and all(0 <= count < MOST_ROWS for count in (self.owned, self.records))
+        return (
+            EPOCH < self.began_at < now + LISTED_BY_NOW
+            and len(self.cursor.encode()) <= KEY_BYTES
+            and all(0 <= count < MOST_ROWS for count in (self.owned, self.records))
+        )
 
     def to_row(self) -> Changes:
         began_at = timestamp(self.began_at)

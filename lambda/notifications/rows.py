@@ -5,6 +5,9 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+# of a table's partition key ("Quotas in Amazon DynamoDB")
+KEY_BYTES = 2048
+
 
 def marshal(values: Mapping[str, Any]) -> dict[str, Any]:
     """Plain values as DynamoDB's client takes them."""

@@ -12,10 +12,12 @@ from notifications.api.errors import ApiError
 from notifications.api.exchange import Answer, Caller, Request, plain
 from notifications.api.services import Services
 from notifications.outbox import BY_USER_INDEX
-from notifications.rows import marshal, unmarshal
+from notifications.rows import KEY_BYTES, marshal, unmarshal
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+# of what an index sorts by ("Quotas in Amazon DynamoDB")
+SORT_KEY_BYTES = 1024
 # Lambda answers with 6 MB at most ("Lambda quotas"), in which each quote of the body is escaped; and a row
 # may have 200 KB of data
 MAX_BYTES = 2_500_000
@@ -85,7 +87,9 @@ def _start(cursor: str | None, caller: Caller) -> dict[str, Any] | None:
         place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         sub, created_at, notification_id = place
         # what the table has as keys, and no row of another person's
-        fits = sub == caller.sub and _is_key(created_at, 1024) and _is_key(notification_id, 2048)
+        fits = (
+            sub == caller.sub and _is_key(created_at, SORT_KEY_BYTES) and _is_key(notification_id, KEY_BYTES)
+        )
     except (binascii.Error, ValueError, TypeError, RecursionError):
         fits = False
     if not fits:
@@ -94,7 +98,7 @@ def _start(cursor: str | None, caller: Caller) -> dict[str, Any] | None:
 
 
 def _is_key(value: Any, most: int) -> bool:
-    """Whether it can be a key, which has so many bytes at most ("Quotas in Amazon DynamoDB")."""
+    """Whether it can be a key, which has so many bytes at most."""
     return isinstance(value, str) and 0 < len(value.encode()) <= most
 
 
