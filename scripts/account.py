@@ -27,7 +27,7 @@ def check(environment: Environment) -> str:
     settings = environment.folder / "terraform.tfvars"
     _check_region(environment)
     account = _account(environment)
-    allowed: list[str] = environment.settings.get("allowed_account_ids") or []
+    allowed = environment.allowed_account_ids
     if not allowed:
         raise click.ClickException(
             f"Set allowed_account_ids in {settings}, so that only the right account is ever deployed to; "

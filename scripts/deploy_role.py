@@ -95,7 +95,7 @@ class DeployRole:
     @property
     def _state_key(self) -> str:
         """Where the stack's own state is."""
-        return str(load_hcl(self._backend)["key"])
+        return self.environment.state_key
 
 
 @click.command()

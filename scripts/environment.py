@@ -78,10 +78,37 @@ class Environment:
         value = self.settings.get(name, self.variables.get(f"TF_VAR_{name}"))
         if value is None:
             declared: list[dict[str, Any]] = load_hcl(TERRAFORM / "variables.tf")["variable"]
-            value = next(variable[name] for variable in declared if name in variable).get("default")
+            value = next((v[name].get("default") for v in declared if name in v), None)
         if value is None:
             raise click.ClickException(f"Set {name} in {self.folder / 'terraform.tfvars'}.")
         return str(value)
+
+    @property
+    def allowed_account_ids(self) -> list[str]:
+        """The accounts that it may be deployed to; none where its *.tfvars do not say.
+
+        Raises:
+            click.ClickException: they say something else than account ids.
+        """
+        found = self.settings.get("allowed_account_ids") or []
+        if not (isinstance(found, list) and all(isinstance(account, str) for account in found)):
+            raise click.ClickException(
+                f"Give allowed_account_ids in {self.folder / 'terraform.tfvars'} as a list of texts."
+            )
+        return found
+
+    @property
+    def state_key(self) -> str:
+        """Where its state is in the bucket.
+
+        Raises:
+            click.ClickException: its backend settings do not say.
+        """
+        backend = self.folder / "backend.hcl"
+        key = load_hcl(backend).get("key")
+        if not (isinstance(key, str) and key):
+            raise click.ClickException(f"Set key in {backend}: where the state is in its bucket.")
+        return key
 
     @property
     def region(self) -> str:

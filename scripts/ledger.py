@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from notifications.notification import instant
 from notifications.reconciliation import Finding, Verdict
 
 # What was seen longer ago says too little about today
@@ -52,8 +53,11 @@ class Ledger:
             LedgerError: another reconciliation has it, or it is no such file.
         """
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise LedgerError(f"{path} cannot be used: {error.strerror}.") from None
         self._db = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -73,12 +77,17 @@ class Ledger:
 
     def resume(self, wanted: Mapping[str, Any], now: datetime) -> bool:
         """Goes on with the run that is in the file if it is the one that is wanted, else begins anew."""
-        begun = self.get("begun_at")
         is_same = self.get("wanted") == json.dumps(wanted, sort_keys=True)
-        if is_same and begun and now - datetime.fromisoformat(begun) < GOOD_FOR:
+        if is_same and self._is_recent(now) and (self.get("records") or "0").isdecimal():
             return True
         self.begin(wanted, now)
         return False
+
+    def _is_recent(self, now: datetime) -> bool:
+        try:
+            return now - instant(self.get("begun_at")) < GOOD_FOR
+        except ValueError:
+            return False
 
     def begin(self, wanted: Mapping[str, Any], now: datetime) -> None:
         """Forgets everything, and begins."""

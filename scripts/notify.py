@@ -4,10 +4,11 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from notifications.notification import EPOCH, instant
 from notifications.requests import WINDOW, Cancellation, RefusedError, Request, parse, row_id
 from notifications.rows import unmarshal
 from scripts.environment import Environment
@@ -33,6 +35,7 @@ BATCH = 10
 HOLD_SECONDS = 30
 # without a wait SQS asks only some of its servers, and may say that there is none
 WAIT_SECONDS = 1
+DAY_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ class Post:
         row = unmarshal(answer.get("Item", {}))
         state = str(row.get("State", NEVER_SEEN))
         if isinstance(asked, Request):
-            asked_at = datetime.fromisoformat(row.get("RequestedAt", "1970-01-01T00:00:00Z"))
+            asked_at = _moment(lambda: instant(row["RequestedAt"])) or EPOCH
             # one that still waits is what a request of the same id and content asks for, however old it is
             is_over = state in FINAL and not was_seen and sent_at - asked_at >= WINDOW
             if row.get("Digest") != asked.digest or is_over:
@@ -103,13 +106,13 @@ class Post:
                 return None
         elif state != "CANCELLED":
             return None
-        due_at = row.get("DueAt")
+        count = row.get("Count")
         return Seen(
             state,
             str(row.get("Reason", "")),
-            row.get("Results", {}),
-            datetime.fromtimestamp(int(due_at) / 1000, UTC) if due_at is not None else None,
-            int(row["Count"]) if "Count" in row else None,
+            _results(row.get("Results")),
+            _moment(lambda: EPOCH + timedelta(milliseconds=int(row["DueAt"]))),
+            int(count) if isinstance(count, Decimal) else None,
         )
 
     def refusal(self, message_id: str) -> Seen | None:
@@ -139,6 +142,24 @@ class Post:
                 )
 
 
+def _moment(read: Callable[[], datetime]) -> datetime | None:
+    """What a row says, if it says it: a row may be another's, under the same id."""
+    try:
+        return read()
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _results(said: Any) -> dict[str, dict[str, str]]:
+    """What a row says of its targets, as texts."""
+    entries = said.items() if isinstance(said, dict) else ()
+    return {
+        target: {name: str(value) for name, value in entry.items()}
+        for target, entry in entries
+        if isinstance(entry, dict)
+    }
+
+
 def _refusal(letter: Mapping[str, Any], message_id: str) -> Seen | None:
     """What a letter of the refused queue says of a message, if it is that one's."""
     if letter["MessageId"] == message_id:
@@ -166,7 +187,11 @@ def _refusal(letter: Mapping[str, Any], message_id: str) -> Seen | None:
 @click.option("--cancel", metavar="KEY", help="Cancel the one with this id instead.")
 @click.option("--no-follow", is_flag=True, help="Do not wait for what becomes of it.")
 @click.option(
-    "--timeout", type=click.FloatRange(min=0), default=120, show_default=True, help="Seconds to wait."
+    "--timeout",
+    type=click.FloatRange(0, DAY_SECONDS),
+    default=120,
+    show_default=True,
+    help="Seconds to wait.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of words.")
 @plainly

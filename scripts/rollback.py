@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from notifications.notification import instant
 from scripts.environment import LOCAL
 from scripts.functions import Function, Functions
 from scripts.stack import Stack, confirm, env_option, environment_named, plainly
@@ -77,12 +78,7 @@ def choose(functions: Sequence[Function], wanted: str | None = None) -> Target:
         click.ClickException: there is none, or more than one.
     """
     known = packages(functions)
-    notes = [NOTED.fullmatch(function.note) for function in functions]
-    left = [
-        (datetime.fromisoformat(note["after"]), datetime.fromisoformat(note["until"]))
-        for note in notes
-        if note
-    ]
+    left = [span for function in functions if (span := _noted(function.note))]
     if wanted:
         fitting = [package for package in known if package.startswith(wanted.lower())]
         if len(fitting) != 1:
@@ -100,6 +96,15 @@ def choose(functions: Sequence[Function], wanted: str | None = None) -> Target:
     package = fitting[0]
     newer = {other: known[other] for other in list(known)[: list(known).index(package)]}
     return Target(package, known[package], newer, () if wanted else tuple(newer)[1:])
+
+
+def _noted(note: str) -> tuple[datetime, datetime] | None:
+    """The span that a roll-back went past, as an alias' description says it; anybody can write one."""
+    found = NOTED.fullmatch(note)
+    try:
+        return (instant(found["after"]), instant(found["until"])) if found else None
+    except ValueError:
+        return None
 
 
 def move(functions: Functions, target: Target) -> None:

@@ -195,7 +195,7 @@ def local_aws_port() -> int:
 
 
 def plainly(command: Callable[P, R]) -> Callable[P, R]:
-    """Turns what AWS refuses into one sentence."""
+    """Turns what AWS refuses, and a local AWS that does not start, into one sentence."""
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -203,6 +203,8 @@ def plainly(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except (ClientError, BotoCoreError) as error:
             raise click.ClickException(f"AWS: {error}") from None
+        except process.LocalAwsError as error:
+            raise click.ClickException(str(error)) from None
 
     return wrapped
 

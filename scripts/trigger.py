@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from scripts import account, state_bucket
-from scripts.environment import Environment, load_hcl
+from scripts.environment import Environment
 from scripts.stack import Stack, confirm, env_option, environment_named, plainly
 from scripts.user_pool import Settings, UserPool, same_function
 
@@ -41,8 +41,7 @@ class Before:
 
     @classmethod
     def of(cls, environment: Environment, pool_id: str) -> "Before":
-        state: str = load_hcl(environment.folder / "backend.hcl")["key"]
-        folder = state.rpartition("/")[0]
+        folder = environment.state_key.rpartition("/")[0]
         key = "/".join(filter(None, (folder, "user-pools", f"{pool_id}.json")))
         return cls(environment.client("s3"), state_bucket.find(environment), key)
 
@@ -66,8 +65,18 @@ class Before:
             kept = self.s3.get_object(Bucket=self.bucket, Key=self.key)["Body"].read()
         except self.s3.exceptions.NoSuchKey:
             return None
-        function: str | None = json.loads(kept)["function"]
-        return function
+        try:
+            match json.loads(kept):
+                case {"function": str(function)}:
+                    return function
+                case {"function": None}:
+                    return None
+        except (ValueError, RecursionError):
+            pass
+        raise click.ClickException(
+            f"{self.place} is not what attach-trigger has kept, so what the pool called is not known; "
+            "restore an earlier version of it."
+        )
 
     def forget(self) -> None:
         self.s3.delete_object(Bucket=self.bucket, Key=self.key)

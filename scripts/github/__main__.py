@@ -38,7 +38,7 @@ def main() -> None:
 def role(name: str, role: str) -> None:
     """Output the ARN of the role that a job takes on, and the Region, as the environment's settings say."""
     environment = remote(check_name(name))
-    accounts: list[str] = environment.settings.get("allowed_account_ids") or []
+    accounts = environment.allowed_account_ids
     if len(accounts) != 1:
         raise click.ClickException(
             f"Name the one account of {name!r} as allowed_account_ids in "
@@ -54,7 +54,7 @@ def role(name: str, role: str) -> None:
 def allowed() -> None:
     """Output the guard's rules that the pull request's labels let pass."""
     run = Run.current()
-    rules = review.allowed(run.pull_request["labels"])
+    rules = review.allowed(run.labels)
     run.output(rules=" ".join(rules))
     click.echo(f"The labels let pass: {', '.join(rules) or 'nothing'}.")
 
@@ -69,7 +69,7 @@ def write_review(name: str, allow: str, **files: Path) -> None:
     run = Run.current()
     body = review.body_of(run, name, files["review"], files["summary"], tuple(allow.split()))
     run.summarise(body)
-    review.put(run.github(), run.pull_request["number"], name, body)
+    review.put(run.github(), run.number, name, body)
 
 
 @main.command()

@@ -63,19 +63,45 @@ class Run:
 
     @cached_property
     def event(self) -> Json:
-        found: Json = json.loads(Path(self._told("GITHUB_EVENT_PATH")).read_text("utf-8"))
-        return found
+        return read_object(Path(self._told("GITHUB_EVENT_PATH")))
 
     @property
     def inputs(self) -> Json | None:
         """What somebody gave who runs the workflow by hand; None if nobody does."""
         if self._told("GITHUB_EVENT_NAME") != "workflow_dispatch":
             return None
-        return self.event.get("inputs") or {}
+        found = self.event.get("inputs")
+        return found if isinstance(found, dict) else {}
 
     @property
-    def pull_request(self) -> Json:
+    def number(self) -> int:
         """The pull request that this run is for."""
+        found = self._pull_request.get("number")
+        if not isinstance(found, int):
+            raise _lacks("number")
+        return found
+
+    @property
+    def head(self) -> str:
+        """The commit that the pull request would bring."""
+        head = self._pull_request.get("head")
+        found = head.get("sha") if isinstance(head, dict) else None
+        if not isinstance(found, str):
+            raise _lacks("head")
+        return found
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the pull request's labels."""
+        found = self._pull_request.get("labels")
+        labels = found if isinstance(found, list) else [None]
+        names = [label.get("name") if isinstance(label, dict) else None for label in labels]
+        if not all(isinstance(name, str) for name in names):
+            raise _lacks("labels")
+        return [str(name) for name in names]
+
+    @property
+    def _pull_request(self) -> Json:
         found = self.event.get("pull_request")
         if not isinstance(found, dict):
             raise click.ClickException("This run is for no pull request.")
@@ -84,27 +110,40 @@ class Run:
     def output(self, **values: str) -> None:
         """Sets outputs of the step."""
         for name, value in values.items():
-            if re.search(r"[\x00-\x1f]", value):
+            if re.search(r"[\x00-\x1f\ud800-\udfff]", value):
                 raise click.ClickException(f"The output {name} has a control character in it.")
-        with Path(self._told("GITHUB_OUTPUT")).open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in values.items())
+        self._append("GITHUB_OUTPUT", "".join(f"{name}={value}\n" for name, value in values.items()))
 
     def summarise(self, text: str) -> None:
         """Shows a text on the page of the run."""
-        with Path(self._told("GITHUB_STEP_SUMMARY")).open("a", encoding="utf-8") as file:
-            file.write(f"{text}\n")
+        self._append("GITHUB_STEP_SUMMARY", f"{text}\n")
+
+    def _append(self, name: str, text: str) -> None:
+        path = Path(self._told(name))
+        try:
+            with path.open("a", encoding="utf-8", errors="replace") as file:
+                file.write(text)
+        except OSError as error:
+            raise click.ClickException(f"{path} ({name}) cannot be written: {error.strerror}.") from None
 
     def github(self) -> GitHub:
-        client = httpx.Client(
-            base_url=self._told("GITHUB_API_URL"),
-            headers={
-                "Accept": "application/vnd.github+json",
-                "Authorization": f"Bearer {self._told('GITHUB_TOKEN')}",
-                "X-GitHub-Api-Version": "2022-11-28",
-            },
-            timeout=30,
-            transport=httpx.HTTPTransport(retries=3),  # of connections; what was sent is not sent again
-        )
+        token = self._told("GITHUB_TOKEN")
+        if not (token.isascii() and token.isprintable()):
+            # it cannot be sent, and the error of who tried would show it
+            raise click.ClickException("GITHUB_TOKEN is not a token of GitHub's.")
+        try:
+            client = httpx.Client(
+                base_url=self._told("GITHUB_API_URL"),
+                headers={
+                    "Accept": "application/vnd.github+json",
+                    "Authorization": f"Bearer {token}",
+                    "X-GitHub-Api-Version": "2022-11-28",
+                },
+                timeout=30,
+                transport=httpx.HTTPTransport(retries=3),  # of connections; what was sent is not sent again
+            )
+        except httpx.InvalidURL as error:
+            raise click.ClickException(f"GITHUB_API_URL is no address: {error}.") from None
         return GitHub(client, self.repository, self._told("GITHUB_GRAPHQL_URL"))
 
 
@@ -151,12 +190,14 @@ class GitHub:
         """
         query = "query($id: ID!) { node(id: $id) { ... on IssueComment { editor { login } } } }"
         question = {"query": query, "variables": {"id": comment["node_id"]}}
-        answer = self._call("POST", self.graphql_url, question).json()
-        node = (answer.get("data") or {}).get("node")
-        if answer.get("errors") or not isinstance(node, dict):
-            raise GitHubError("GitHub does not say who has changed the review.")
-        editor = node.get("editor")
-        return str(editor["login"]) if editor else None
+        match _read(self._call("POST", self.graphql_url, question)):
+            case {"errors": [_, *_]}:
+                pass
+            case {"data": {"node": {"editor": None}}}:
+                return None
+            case {"data": {"node": {"editor": {"login": str(login)}}}}:
+                return login
+        raise GitHubError("GitHub does not say who has changed the review.")
 
     @property
     def _repository(self) -> str:
@@ -167,7 +208,10 @@ class GitHub:
         query: dict[str, str] | None = {"per_page": "100", **parameters}
         while page:
             answer = self._call("GET", page, parameters=query)
-            yield from answer.json()
+            found = _read(answer)
+            if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
+                raise GitHubError(f"GitHub answered GET {answer.url.path} with something else than a list.")
+            yield from found
             page, query = answer.links.get("next", {}).get("url"), None  # the link has them in it
 
     def _call(
@@ -175,7 +219,7 @@ class GitHub:
     ) -> httpx.Response:
         try:
             answer = self.client.request(method, path, json=content, params=parameters)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise GitHubError(f"GitHub could not be reached: {type(error).__name__}: {error}.") from None
         if answer.is_success:
             return answer
@@ -185,15 +229,41 @@ class GitHub:
         )
 
 
+def read_object(path: Path) -> Json:
+    """The JSON object in a file that GitHub, or another target, has written.
+
+    Raises:
+        click.ClickException: there is none.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise click.ClickException(f"{path} holds no JSON object.")
+    return found
+
+
+def _lacks(what: str) -> click.ClickException:
+    return click.ClickException(f"The event of this run does not say the pull request's {what}.")
+
+
 def _is_ours(one: Json) -> bool:
-    author = one.get("user") or {}
-    return author.get("login") == BOT and author.get("type") == "Bot"
+    author = one.get("user")
+    return isinstance(author, dict) and author.get("login") == BOT and author.get("type") == "Bot"
+
+
+def _read(answer: httpx.Response) -> Any:
+    """What an answer says; None where it is no JSON."""
+    try:
+        return answer.json()
+    except (ValueError, RecursionError):
+        return None
 
 
 def _reason(answer: httpx.Response) -> str:
-    try:
-        found = answer.json()
-    except ValueError:
-        return answer.reason_phrase
+    found = _read(answer)
     message = found.get("message") if isinstance(found, dict) else None
     return str(message or answer.reason_phrase).rstrip(".")

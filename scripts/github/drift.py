@@ -37,9 +37,11 @@ def body_of(
     )
     parts = []
     if doctor == "failure" and findings.is_file():
-        parts.append(_folded("What the doctor found", _fenced(findings.read_text("utf-8"))))
+        parts.append(_folded("What the doctor found", _fenced(findings.read_text("utf-8", errors="replace"))))
     if terraform == "failure" and review.is_file():
-        parts.append(_folded("What a deploy would change", review.read_text("utf-8").strip()))
+        parts.append(
+            _folded("What a deploy would change", review.read_text("utf-8", errors="replace").strip())
+        )
     for part in parts:
         if len(head) + len(part) <= MAX_BODY:
             head += part

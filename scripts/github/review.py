@@ -6,7 +6,6 @@ with the fingerprint of the plan, and what the guard was told to let pass; no pr
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from urllib.parse import unquote
 
 import click
 
-from scripts.github.api import BOT, MAX_BODY, GitHub, Json, Run
+from scripts.github.api import BOT, MAX_BODY, GitHub, Json, Run, read_object
 from scripts.plan_review.markdown import header, length
 
 LABEL = "allow: "
@@ -51,14 +50,13 @@ class Mark:
         return Mark(self.environment, unquote(fingerprint[1]), tuple((allowed[1] or "").split()))
 
 
-def allowed(labels: list[Json]) -> tuple[str, ...]:
+def allowed(labels: list[str]) -> tuple[str, ...]:
     """The guard's rules that a pull request's labels let pass: "allow: some-rule".
 
     Raises:
         click.ClickException: a label names something that no rule can be called.
     """
-    names = (str(label["name"]) for label in labels)
-    rules = sorted(name.removeprefix(LABEL).strip() for name in names if name.startswith(LABEL))
+    rules = sorted(name.removeprefix(LABEL).strip() for name in labels if name.startswith(LABEL))
     for rule in rules:
         if not _RULE.fullmatch(rule):
             raise click.ClickException(f"The label {LABEL + rule!r} names no rule of the guard.")
@@ -71,15 +69,19 @@ def body_of(run: Run, environment: str, review: Path, summary: Path, allowed: tu
     Raises:
         click.ClickException: the summary is of another environment.
     """
-    where = f"[{run.pull_request['head']['sha'][:8]}]({run.url})"
+    where = f"[{run.head[:8]}]({run.url})"
     if not (review.is_file() and summary.is_file()):
         return f"{Mark(environment)}\n**{environment}**: there is no plan of {where}; its log says why.\n"
-    told = json.loads(summary.read_text("utf-8"))
-    if told["environment"] != environment:
-        raise click.ClickException(f"{summary} is of {told['environment']!r}, and not of {environment!r}.")
-    mark = Mark(environment, "" if told["stopped"] else told["fingerprint"], allowed)
+    match read_object(summary):
+        case {"environment": str(name), "stopped": bool(stopped), "fingerprint": str(fingerprint)}:
+            pass
+        case _:
+            raise click.ClickException(f"{summary} is not what make plan-review has written.")
+    if name != environment:
+        raise click.ClickException(f"{summary} is of {name!r}, and not of {environment!r}.")
+    mark = Mark(environment, "" if stopped else fingerprint, allowed)
     # the review's own first line has the fingerprint whether or not it may be applied
-    text = review.read_text("utf-8").partition("\n")[2].rstrip("\n")
+    text = review.read_text("utf-8", errors="replace").partition("\n")[2].rstrip("\n")
     body = f"{mark}\n{text}\n\nof {where}\n"
     if length(body) <= MAX_BODY:
         return body

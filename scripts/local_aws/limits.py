@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -36,4 +37,6 @@ class Limits:
                     given[field.name] = int(text) if field.type == "int" else float(text)
                 except ValueError:
                     raise ValueError(f"{variable} must be a number, not {text!r}.") from None
+                if not 0 <= given[field.name] < math.inf:
+                    raise ValueError(f"{variable} must be a number from 0 on, not {text!r}.")
         return cls(**given)

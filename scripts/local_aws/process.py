@@ -188,7 +188,7 @@ def _read(port: int, home: Path) -> LocalAws | None:
     """What was written down; an unreadable record is as good as none."""
     try:
         return LocalAws(**json.loads(_state(port, home).read_text()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, RecursionError, ValueError, TypeError):
         return None
 
 
@@ -197,7 +197,8 @@ def _process(known: LocalAws) -> psutil.Process | None:
     try:
         process = psutil.Process(known.pid)
         same = abs(process.create_time() - known.process_created) < 0.01
-    except psutil.Error:
+    except (psutil.Error, OverflowError, TypeError, ValueError):
+        # the record is none of ours, or its process has ended
         return None
     return process if same and not _has_ended(process) else None
 

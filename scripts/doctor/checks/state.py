@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 from scripts import state_bucket
 from scripts.doctor.context import Context, code_of
 from scripts.doctor.findings import Finding, at, broken, counted, ok, warning
-from scripts.environment import load_hcl
 
 
 def state(context: Context) -> Iterable[Finding]:
@@ -46,7 +45,7 @@ def _account(context: Context) -> Iterable[Finding]:
 
 def _lock(context: Context) -> Iterable[Finding]:
     """A deploy that was killed leaves its lock, and no other can begin."""
-    key = load_hcl(context.environment.folder / "backend.hcl")["key"]
+    key = context.environment.state_key
     bucket = state_bucket.find(context.environment)
     try:
         held = context.client("s3").get_object(Bucket=bucket, Key=f"{key}.tflock")["Body"].read()

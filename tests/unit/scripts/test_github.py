@@ -323,11 +323,11 @@ def test_a_plan_that_the_guard_has_stopped_has_no_fingerprint_to_apply(run: Run,
 
 
 def test_the_labels_say_what_the_guard_may_let_pass() -> None:
-    labels = [{"name": name} for name in ("bug", "allow: b-rule", "allow: a-rule", "allowed")]
+    labels = ["bug", "allow: b-rule", "allow: a-rule", "allowed"]
     assert review.allowed(labels) == ("a-rule", "b-rule")
     for name in ("allow: ", "allow: a rule", "allow: --yes", "allow: $(reboot)"):
         with pytest.raises(click.ClickException, match="names no rule of the guard"):
-            review.allowed([{"name": name}])
+            review.allowed([name])
 
 
 def tell(github: FakeGitHub, name: str, agrees: bool, text: str = "x") -> str:
