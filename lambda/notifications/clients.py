@@ -4,6 +4,8 @@ Most of a cold start is spent here, so nothing is done that is not needed: `make
 """
 
 import gc
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,11 +27,16 @@ def _kept() -> Iterator[None]:
 with _kept():
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
     from botocore.loaders import Loader
     from botocore.session import get_session
 
 # those that the functions call
 SERVICES = ("cognito-idp", "dynamodb", "kms", "sesv2", "sns", "sqs")
+# A connection that was quiet for longer may have been closed by AWS, and a function that was frozen meanwhile
+# has not heard of it.
+QUIET_SECONDS = 5.0
+_THROTTLED = 429
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,14 @@ class Patience:
 
     connect_seconds, read_seconds: of one attempt.
     attempts: in all, the first one included.
+    again_seconds: above zero for what must not be sent twice: one attempt more, that begins so soon after the
+        first, if that was certainly not taken.
     """
 
     connect_seconds: float
     read_seconds: float
     attempts: int
+    again_seconds: float = 0.0
 
     @property
     def worst_case_seconds(self) -> float:
@@ -52,7 +62,7 @@ class Patience:
         (AWS SDKs and Tools Reference Guide, "Retry behavior").
         """
         pauses = sum(min(2.0**n, 20.0) for n in range(self.attempts - 1))
-        return self.attempts * (self.connect_seconds + self.read_seconds) + pauses
+        return self.again_seconds + self.attempts * (self.connect_seconds + self.read_seconds) + pauses
 
 
 # Cognito waits five seconds for its trigger and that cannot be changed: see registration.BUDGET_SECONDS
@@ -60,7 +70,7 @@ TRIGGER = Patience(connect_seconds=0.5, read_seconds=1.0, attempts=2)
 DELIVERY = Patience(connect_seconds=1.0, read_seconds=2.0, attempts=2)
 # What sends a message waits as long, but in one try: where the answer is late, a second one sends it again.
 # What was refused is tried again with its row.
-SENDING = Patience(connect_seconds=1.0, read_seconds=6.0, attempts=1)
+SENDING = Patience(connect_seconds=1.0, read_seconds=4.5, attempts=1, again_seconds=1.5)
 
 
 def client(service: str, patience: Patience) -> Any:
@@ -72,7 +82,52 @@ def client(service: str, patience: Patience) -> Any:
     )
     make: Any = _session().client
     with _kept():
-        return make(service, config=config)
+        made = make(service, config=config)
+        if patience.again_seconds:
+            _Once(made, patience.again_seconds)
+    return made
+
+
+class _Once:
+    """Has a client take no risk of sending twice, nor of failing where nothing was sent.
+
+    Each of its calls finds a connection that is not old: on one that is closed, nobody could tell whether a
+    message was taken. One that never reached AWS, or that AWS throttled, is made again.
+    """
+
+    def __init__(self, made: Any, again_seconds: float) -> None:
+        self._close = made.close
+        self._again_seconds = again_seconds
+        self._began = 0.0
+        made.meta.events.register("before-call", self._begin)
+        made.meta.events.register("needs-retry", self._pause)
+
+    def _begin(self, **_: Any) -> None:
+        # the clock on the wall: it goes on while a function is frozen
+        now = time.time()
+        if not 0 <= now - self._began < QUIET_SECONDS:
+            self._close()
+        self._began = now
+
+    def _pause(
+        self,
+        attempts: int,
+        response: tuple[Any, dict[str, Any]] | None,
+        caught_exception: Exception | None,
+        **_: Any,
+    ) -> float | None:
+        """The seconds until the call is made again; None where it is not."""
+        left = self._again_seconds - (time.time() - self._began)
+        if attempts > 1 or left < 0:
+            return None
+        if isinstance(caught_exception, ConnectTimeoutError | EndpointConnectionError):
+            return 0.0
+        return random.uniform(0, left) if response and _is_throttled(*response) else None  # noqa: S311
+
+
+def _is_throttled(answer: Any, parsed: dict[str, Any]) -> bool:
+    code: str = parsed.get("Error", {}).get("Code", "")
+    return code.startswith("Throttl") or answer.status_code == _THROTTLED
 
 
 class _Loader(Loader):

@@ -1,4 +1,4 @@
-"""How long calls may take, and that a late answer does not send a message again."""
+"""How long calls may take, and what is sent again: nothing that may have been taken."""
 
 import threading
 import time
@@ -8,9 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError
 
-from notifications.clients import DELIVERY, SENDING, client
+from notifications.clients import DELIVERY, QUIET_SECONDS, SENDING, client
 from notifications.settings import DeliverySettings
 from notifications.wiring import delivery_from
 
@@ -80,3 +82,105 @@ def test_every_channel_sends_once(aws: None, way: str) -> None:
     ]
     assert len(clients) == 3
     assert {made.meta.config.retries["total_max_attempts"] for made in clients} == {1}
+
+
+class Answers:
+    """A service on a port of its own: what it answers, call by call, and by which connections it was asked.
+
+    statuses: of the next answers; 200 after them.
+    """
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+        self.connections: list[int] = []
+        service = self
+
+        class Answering(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                service.connections.append(self.client_address[1])
+                status = service.statuses.pop(0) if service.statuses else 200
+                if not status:
+                    self.close_connection = True
+                    return
+                body = b'{"MessageId": "1"}'
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def answers(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
+    service = Answers()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{service.server.server_port}")
+    yield service
+    service.server.shutdown()
+    service.server.server_close()
+
+
+def send(ses: Any) -> Any:
+    return ses.send_email(Content={"Simple": {"Subject": {"Data": "s"}, "Body": {}}})
+
+
+def test_a_message_that_was_throttled_is_sent_again_at_once(answers: Answers) -> None:
+    answers.statuses = [429]
+    assert send(client("sesv2", SENDING))["MessageId"] == "1"
+    assert len(answers.connections) == 2
+
+
+@pytest.mark.parametrize("statuses", [[429, 429, 200], [500, 200], [503, 200], [400, 200], [0, 200]])
+def test_what_may_have_been_taken_or_was_throttled_twice_is_left_to_its_row(
+    answers: Answers, statuses: list[int]
+) -> None:
+    answers.statuses = [*statuses]
+    with pytest.raises((ClientError, ConnectionClosedError)):
+        send(client("sesv2", SENDING))
+    assert len(answers.connections) == len(statuses) - 1
+
+
+def test_a_message_that_never_left_is_sent_again_at_once(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ses = client("sesv2", SENDING)
+    connect, tried = HTTPConnection.connect, []
+
+    def refuse_once(connection: HTTPConnection) -> None:
+        tried.append(connection)
+        if len(tried) == 1:
+            raise NewConnectionError(connection, "refused")
+        connect(connection)
+
+    monkeypatch.setattr("botocore.awsrequest.AWSHTTPConnection.connect", refuse_once)
+    assert send(ses)["MessageId"] == "1"
+    assert (len(tried), len(answers.connections)) == (2, 1)
+
+
+@pytest.mark.parametrize(("quiet", "connections"), [(0, 1), (QUIET_SECONDS + 1, 2), (-1, 2)])
+def test_a_message_does_not_go_by_a_connection_that_was_quiet(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch, quiet: float, connections: int
+) -> None:
+    ses = client("sesv2", SENDING)
+    send(ses)
+    now = time.time()
+    monkeypatch.setattr("notifications.clients.time.time", lambda: now + quiet)
+    send(ses)
+    assert len(set(answers.connections)) == connections
+
+
+def test_a_second_try_is_left_out_where_the_first_took_long(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ses = client("sesv2", replace(SENDING, again_seconds=0.000001))
+    answers.statuses = [429]
+    with pytest.raises(ClientError):
+        send(ses)
