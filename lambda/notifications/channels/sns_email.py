@@ -22,6 +22,7 @@ from notifications.users import User, Users
 
 STOP_KEY = "Email:sns"
 MAX_SUBJECT = 99
+_SERVER_ERROR = 500
 _PENDING = Outcome(State.WAITING_OPT_IN, "PendingConfirmation")
 _GONE = Outcome(State.SKIPPED, "RecipientGone")
 
@@ -50,6 +51,9 @@ class SnsEmail:
         if subscription is None and is_new:
             # SNS may not have heard everywhere of what it has just made
             return _PENDING
+        if subscription is None and not self._is_on_record(user):
+            # another worker has moved it
+            return Outcome(State.RETRY, "SubscriptionMoved")
         if subscription is None:
             # it lapsed, or the person ended it: to write again would be to ask again, unasked
             return Outcome(State.EXPIRED, "SubscriptionGone", stop=True)
@@ -84,20 +88,28 @@ class SnsEmail:
 
         The record is written before the old one is ended: of one that is on record and gone, nobody could
         tell that it was not the person who ended it. A worker that dies in between leaves it, and nothing
-        comes out of it: nothing is published for its address.
+        comes out of it: nothing is published for its address. So does one that can neither be ended nor
+        looked at.
         """
         if not self.users.keep_subscription(user, self._subscribe(email)):
             return _GONE
         try:
             self.sns.unsubscribe(SubscriptionArn=user.subscription_arn)
         except (ClientError, BotoCoreError) as error:
-            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
             # a pending one cannot be ended and lapses; one that is gone needs no end
-            if code not in ("InvalidParameter", "NotFound"):
+            if _code(error) in ("InvalidParameter", "NotFound"):
+                return _PENDING
+            # where no answer came, it may have been ended
+            if _is_refusal(error) or self._subscription(user.subscription_arn) is not None:
                 # so that the next try ends it
                 self.users.keep_subscription(user, user.subscription_arn)
                 raise
         return _PENDING
+
+    def _is_on_record(self, user: User) -> bool:
+        """Whether the person's record, as it stands now, has the subscription that the worker knows."""
+        record = self.users.record(user.user_id) or {}
+        return record.get("SubscriptionArn") == user.subscription_arn
 
     def _subscription(self, arn: str) -> dict[str, str] | None:
         """The subscription's attributes, or None: it was ended, or lapsed before the person opted in."""
@@ -109,6 +121,17 @@ class SnsEmail:
             raise
         attributes: dict[str, str] = found["Attributes"]
         return attributes
+
+
+def _code(error: ClientError | BotoCoreError) -> str:
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+
+
+def _is_refusal(error: ClientError | BotoCoreError) -> bool:
+    """Whether SNS has said that it did not do what it was asked."""
+    if not isinstance(error, ClientError):
+        return False
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < _SERVER_ERROR
 
 
 def digest(email: str) -> str:

@@ -1,11 +1,12 @@
 import json
 import string
+from contextlib import suppress
 from typing import Any
 from unittest.mock import Mock
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -68,8 +69,12 @@ class FakeSns:
         return self.subscriptions[call["SubscriptionArn"]]
 
 
-def error(code: str, message: str = "") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}}, "x")
+def error(code: str, message: str = "", status: int = 400) -> ClientError:
+    answer: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, "x")
 
 
 def refusing(refusal: ClientError) -> Any:
@@ -222,6 +227,45 @@ def test_a_worker_that_dies_in_a_move_does_not_make_it_look_as_if_the_person_had
     assert send(channel, on_record(tables)) == PENDING
     sns.opt_in()
     assert send(channel, on_record(tables)).state is State.SENT
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize(
+    "answer", [EndpointConnectionError(endpoint_url="x"), error("InternalError", status=500)], ids=type
+)
+def test_an_end_without_an_answer_does_not_make_it_look_as_if_the_person_had_left(
+    channel: SnsEmail,
+    sns: FakeSns,
+    tables: Tables,
+    subscribed: User,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Exception,
+    heard: bool,
+) -> None:
+    put(tables, User("ada", ADA.sub, MOVED, subscription_arn=subscribed.subscription_arn))
+    unsubscribe = sns.unsubscribe
+
+    def unanswered(**call: str) -> None:
+        if heard:
+            unsubscribe(**call)
+        raise answer
+
+    with monkeypatch.context() as broken, suppress(ClientError, BotoCoreError):
+        broken.setattr(sns, "unsubscribe", unanswered)
+        send(channel, on_record(tables))
+    assert send(channel, on_record(tables)) == PENDING
+    # and nothing of the old address stays
+    assert [subscription["Endpoint"] for subscription in sns.subscriptions.values()] == [MOVED]
+
+
+def test_who_was_moved_by_another_worker_has_not_left(
+    channel: SnsEmail, tables: Tables, subscribed: User
+) -> None:
+    before = User("ada", ADA.sub, MOVED, subscription_arn=subscribed.subscription_arn)
+    put(tables, before)
+    send(channel, before)
+    outcome = send(channel, before)
+    assert (outcome.state, outcome.stop) == (State.RETRY, False)
 
 
 def test_the_same_address_in_other_letters_is_no_new_one(
