@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-from notifications.api.errors import ApiError
+from botocore.exceptions import ClientError
+
+from notifications.api.errors import ApiError, try_again
 from notifications.api.exchange import Answer, Caller, Request, plain
 from notifications.api.services import Services
 from notifications.outbox import BY_USER_INDEX
@@ -44,10 +46,21 @@ def show(services: Services, request: Request) -> Answer:
     rows = (unmarshal(item) for page in pages for item in page["Items"])
     # one more than is shown. What an earlier holder of the user name left is read over, however much it is:
     # a cursor that stood in it would tell of it
-    found = list(islice(rows, limit + 1))
+    try:
+        found = list(islice(rows, limit + 1))
+    except ClientError as error:
+        if _is_made_anew(error):
+            raise try_again() from None
+        raise
     page = _fitting(_shown(row) for row in found[:limit])
     cursor = _cursor(found[len(page) - 1], request.caller) if len(found) > len(page) else None
     return Answer(200, {"notifications": page, "cursor": cursor})
+
+
+def _is_made_anew(error: ClientError) -> bool:
+    """Whether the index is not there, or not yet: a deploy that changes what it holds makes it anew."""
+    said = error.response["Error"]
+    return said["Code"] == "ValidationException" and BY_USER_INDEX in said.get("Message", "")
 
 
 def _fitting(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

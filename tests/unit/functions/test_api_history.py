@@ -1,11 +1,14 @@
 import base64
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 
 from notifications.notification import Outcome, State
 from notifications.outbox import Outbox, due_by_hand
@@ -39,6 +42,12 @@ def history(api: Api, **query: str) -> Any:
     status, body = api.as_(ADA)("GET", "/notifications", query=query)
     assert status == 200
     return body
+
+
+def failing(error: ClientError) -> Iterator[Any]:
+    """Pages of which not even the first one comes."""
+    raise error
+    yield
 
 
 def pages(api: Api, limit: int) -> list[list[str]]:
@@ -127,3 +136,21 @@ def test_another_persons_cursor_is_refused(api: Api) -> None:
     assert api.as_(BOB)("GET", "/notifications", query={"cursor": page["cursor"]})[0] == 200
     status, body = api.as_(ADA)("GET", "/notifications", query={"cursor": page["cursor"]})
     assert (status, body["error"]["code"]) == (400, "invalid_cursor")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The table does not have the specified index: ByUser",
+        "Cannot read from backfilling global secondary index: ByUser",
+    ],
+)
+def test_while_the_index_is_made_anew_the_client_is_asked_to_come_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    refusal = ClientError({"Error": {"Code": "ValidationException", "Message": said}}, "Query")
+    paginator = Mock()
+    paginator.paginate.return_value = failing(refusal)
+    monkeypatch.setattr(api.services.outbox.dynamodb, "get_paginator", lambda _: paginator)
+    status, body = api.as_(ADA)("GET", "/notifications")
+    assert (status, body["error"]["code"]) == (503, "try_again")
