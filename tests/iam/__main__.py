@@ -1,29 +1,25 @@
 """Takes each permission of each function away, one at a time, and looks whether it is missed."""
 
 import json
-import multiprocessing
 import os
-import queue
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import click
 from rich.console import Console
 
 from scripts.environment import BUILD, ROOT
-from tests.faults.way import Over
 from tests.iam.aws_only import WITH_A_KEY
 from tests.iam.others import Told
 from tests.iam.trial import Outcome, merged
 from tests.iam.way import run_way
 from tests.page import Cell, Page, Paragraph, Section, Table
 from tests.progress import progress
+from tests.ways import INTERRUPTED, WAYS, Ways
 
 COMMAND = "make test-iam"
 PAGE = BUILD / "iam.html"
 DATA = BUILD / "iam.json"
-WAYS = ("ses", "sns")
 
 
 @click.command()
@@ -32,10 +28,11 @@ def main() -> None:
 
     Fails when something can be taken away and nothing is missed, or is missed with nothing taken away.
     """
-    outcomes, told, errors = run()
+    ways = Ways(WAYS, run_way)
+    outcomes, told = run(ways)
     unneeded = [outcome for outcome in outcomes if not outcome.needed]
     unseen = [each for each in told if not each.needed]
-    if not errors:
+    if not ways.errors:
         write(outcomes, told)
     console = Console(width=None if os.isatty(1) else 200)
     console.print(sentence(outcomes, told), highlight=False)
@@ -48,51 +45,34 @@ def main() -> None:
         )
     for each in unseen:
         console.print(f"not needed: {each.of}: {each.statement}", markup=False, highlight=False)
-    if errors:
-        raise click.ClickException("; ".join(errors))
+    if ways.interrupted:
+        raise SystemExit(INTERRUPTED)
+    if ways.errors:
+        raise click.ClickException("; ".join(ways.errors))
     console.print(f"{PAGE.relative_to(ROOT)}, {DATA.relative_to(ROOT)}", highlight=False)
     if unneeded or unseen:
         raise SystemExit(1)
 
 
-def run() -> tuple[list[Outcome], list[Told], list[str]]:
-    """What came of each, and what ended a way before its time."""
-    context = multiprocessing.get_context("spawn")
-    told: Any = context.Queue()
-    children = [context.Process(target=run_way, args=(way, told)) for way in WAYS]
-    for child in children:
-        child.start()
+def run(ways: Ways) -> tuple[list[Outcome], list[Told]]:
+    """What came of each."""
     outcomes: list[Outcome] = []
     others_told: dict[str, Told] = {}
-    errors: list[str] = []
-    over = 0
     done: dict[str, tuple[int, int]] = {}
     with progress() as shown:
         shown.stage("Deploying, and running all with nothing taken away")
-        while over < len(WAYS):
-            try:
-                match told.get(timeout=5):
-                    case Outcome() as outcome:
-                        outcomes.append(outcome)
-                    case Told() as each:
-                        others_told.setdefault(f"{each.of} {each.statement}", each)
-                    case Over() as end:
-                        over += 1
-                        errors += [end.error] if end.error else []
-                    case (way, number, of):
-                        if not done:
-                            shown.stage("Permissions taken away")
-                        done[way] = (number, of)
-                        shown.at(*map(sum, zip(*done.values(), strict=True)))
-            except queue.Empty:
-                if not any(child.is_alive() for child in children):
-                    errors.append("a process ended without a word")
-                    break
-            except KeyboardInterrupt:
-                shown.stage("Cleaning up")
-    for child in children:
-        child.join()
-    return merged(outcomes), sorted(others_told.values(), key=lambda each: (each.of, each.statement)), errors
+        for message in ways.told(lambda: shown.stage("Cleaning up")):
+            match message:
+                case Outcome() as outcome:
+                    outcomes.append(outcome)
+                case Told() as each:
+                    others_told.setdefault(f"{each.of} {each.statement}", each)
+                case (str(way), int(number), int(of)):
+                    if not done:
+                        shown.stage("Permissions taken away")
+                    done[way] = (number, of)
+                    shown.at(*map(sum, zip(*done.values(), strict=True)))
+    return merged(outcomes), sorted(others_told.values(), key=lambda each: (each.of, each.statement))
 
 
 def sentence(outcomes: Sequence[Outcome], told: Sequence[Told]) -> str:

@@ -1,39 +1,22 @@
-"""All that is tried with e-mail going out one way; for a process of its own."""
+"""All that is tried with e-mail going out one way."""
 
-import tempfile
-from multiprocessing.queues import Queue
-from pathlib import Path
-from typing import Any
-
+from tests.deployment import Deployment
 from tests.faults.matrix import Matrix
 from tests.faults.scenario import Scenario, scenarios
 from tests.faults.scenarios.delivery import moved, opt_in, stop
-from tests.faults.way import Over
 from tests.iam import others
 from tests.iam.trial import Bench
-from tests.place import emulated
+from tests.ways import Tell
 
 
-def run_way(way: str, told: "Queue[Any]") -> None:
-    """Tells what came of each, from an emulator of its own, and in the end that it is over."""
-    try:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            emulated(Path(folder), as_deployed=False) as place,
-            Matrix.of(place.deploy(way)) as matrix,
-            matrix.lane() as lane,
-        ):
-            bench = Bench(lane, matrix.point, wanted(way))
-            for outcome in bench.outcomes(lambda done, of: told.put((way, done, of))):
-                told.put(outcome)
-            for each in others.told(bench, way):
-                told.put(each)
-    except KeyboardInterrupt:
-        told.put(Over("interrupted"))
-    except Exception as error:
-        told.put(Over(f"{way}: {type(error).__name__}: {error}"))
-    else:
-        told.put(Over())
+def run_way(system: Deployment, tell: Tell) -> None:
+    """Tells what came of each, and how far it is."""
+    with Matrix.of(system) as matrix, matrix.lane() as lane:
+        bench = Bench(lane, matrix.point, wanted(system.way))
+        for outcome in bench.outcomes(lambda done, of: tell((system.way, done, of))):
+            tell(outcome)
+        for each in others.told(bench, system.way):
+            tell(each)
 
 
 def wanted(way: str) -> list[Scenario]:
