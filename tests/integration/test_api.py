@@ -11,13 +11,16 @@ from typing import Any
 
 import httpx
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
 from pycognito.aws_srp import AWSSRP
 
-from notifications.api.document import Operation, operations
+from notifications.api.document import Operation, document, operations
 from notifications.api.exchange import MAX_BODY_BYTES
 from notifications.rows import unmarshal
 from scripts.person import Person
 from tests.deployment import Deployment, Member
+from tests.promises import hold, modes
 from tests.samples import code_in, new_number, order, parcel
 
 from .conftest import ONCE
@@ -156,6 +159,29 @@ def test_the_history_is_paged_the_newest_first_and_everybodys_own(
     assert not {one["id"] for one in theirs} & set(ids)
     refused = victim.call("GET", "/notifications", params={"cursor": cursors[0]})
     assert code_of(refused) == (400, "invalid_cursor")
+
+
+@ONCE
+def test_every_answer_is_as_documented_for_whatever_a_client_sends(system: Deployment) -> None:
+    member = system.member()
+    # who has erased their account has nothing more to lose
+    for operation in sorted(operations(), key=lambda operation: operation.name == "deleteAccount"):
+        for mode in modes(operation):
+            ask_for_anything(member, operation, mode)
+
+
+def ask_for_anything(member: Member, operation: Operation, mode: schemathesis.GenerationMode) -> None:
+    """Holds the answers to a few requests to the document."""
+    schema = schemathesis.openapi.from_dict(dict(document()))
+    strategy = schema[operation.path][operation.method].as_strategy(generation_mode=mode)
+    headers = {"Authorization": f"Bearer {member.token}"}
+
+    @settings(max_examples=3, suppress_health_check=list(HealthCheck), database=None)
+    @given(case=strategy)
+    def holds(case: Any) -> None:
+        hold(operation, case, case.call(base_url=member.api, headers=headers), headers)
+
+    holds()
 
 
 @ONCE
