@@ -169,7 +169,15 @@ class FanOut:
                 written. The slice is done again, by whoever takes the broadcast next.
         """
         tally: dict[str, int] = {}
-        claim = self.outbox.claim(due, self.clock())
+        try:
+            claim = self.outbox.claim(due, self.clock())
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
+            # an attribute has a type that it may not have: it would be due for ever
+            if self.outbox.give_up(due, "InvalidRow: it cannot be claimed"):
+                tally[State.FAILED.title()] = 1
+            return tally
         if claim is None:
             return tally
         try:

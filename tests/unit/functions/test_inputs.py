@@ -270,9 +270,12 @@ def test_a_record_that_cannot_be_read_comes_again_alone(
 
 
 @given(
-    row=st.sampled_from(["account", "orders"]).flatmap(
+    row=st.sampled_from(["account", "orders"])
+    .flatmap(
         lambda category: damaged_rows(marshal(ROW | {"Category": category}), "NotificationID")
-    ),
+        # moto cannot add to such a number
+    )
+    .filter(lambda row: "E" not in row.get("Attempts", {}).get("N", "")),
     record=st.just(marshal(RECORD)) | damaged_rows(marshal(RECORD), "UserID"),
 )
 @example(row=marshal(ROW | {"DueAt": Decimal("1E+125")}), record=marshal(RECORD))
@@ -392,6 +395,7 @@ def welcomed(tables: Tables, sub: str, begins: str) -> bool:
 )
 @example(row=marshal(BROADCAST | {"GoodUntil": "9999-12-31T23:59:59-12:00"}), record=marshal(RECORD))
 @example(row=marshal(BROADCAST | {"Cursor": 5}), record=marshal(RECORD))
+@example(row=marshal(BROADCAST | {"Attempts": "once"}), record=marshal(RECORD))
 @example(row=marshal(BROADCAST | {"Cursor": "a" * 2049}), record=marshal(RECORD))
 @in_one_place
 def test_no_broadcast_or_record_holds_up_a_broadcast(
@@ -610,7 +614,8 @@ def is_request(event: Json) -> bool:
     http = context.get("http") if isinstance(context, dict) else None
     if not isinstance(http, dict):
         return False
-    texts = [event.get("rawPath"), http.get("method"), http.get("path")]
+    assert isinstance(context, dict)
+    texts = [event.get("rawPath"), http.get("method"), http.get("path"), context.get("stage")]
     maps = [event.get(name, {}) for name in ("headers", "queryStringParameters")]
     return (
         all(isinstance(text, str) for text in texts)
