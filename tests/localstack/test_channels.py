@@ -33,6 +33,9 @@ class Kept(Users):
         self.arns[user.user_id] = arn
         return True
 
+    def record(self, user_id: str) -> dict[str, Any] | None:
+        return {"SubscriptionArn": self.arns.get(user_id, "")}
+
     def of(self, user: User) -> User:
         """The person as the record has them now."""
         return replace(user, subscription_arn=self.arns.get(user.user_id, ""))
