@@ -120,7 +120,7 @@ def write_review(
     reviewed = review(stack.planned(), allow)
     text = reviewed.markdown(title=name, limit=LIMIT - ROOM)
     if output:
-        output.write_text(text, "utf-8")
+        _write(output, text)
     else:
         click.echo(text)
     if summary:
@@ -130,9 +130,16 @@ def write_review(
             "stopped": bool(reviewed.stops),
             "fingerprint": reviewed.fingerprint,
         }
-        summary.write_text(f"{json.dumps(found, indent=2)}\n", "utf-8")
+        _write(summary, f"{json.dumps(found, indent=2)}\n")
     click.echo(reviewed.fingerprint)
     sys.exit(STOPPED if reviewed.stops else 2 if changes and detailed else 0)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from None
 
 
 @main.command()

@@ -25,11 +25,23 @@ port_option: Callable[..., click.Command] = click.option(
     show_envvar=True,
     help="Where it listens, on 127.0.0.1 only.",
 )
+
+
+def _usable(_context: click.Context, _parameter: click.Parameter, home: Path) -> Path:
+    """The folder, if there can be one of that name."""
+    try:
+        home.is_dir()
+    except OSError as error:
+        raise click.BadParameter(f"{error.strerror}.") from None
+    return home
+
+
 home_option: Callable[..., click.Command] = click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
     default=server.DEFAULT_HOME,
     envvar="LOCAL_AWS_HOME",
+    callback=_usable,
     show_envvar=True,
     help="Where it keeps its log and its record; build/local-aws if not given.",
 )

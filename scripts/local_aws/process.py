@@ -95,7 +95,10 @@ def start(
     Raises LocalAwsError when the port is taken, or when the server ends or stays silent.
     """
     folder = server.directory(home, port)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalAwsError(f"{folder} cannot be made: {error.strerror}.") from None
     with _one_at_a_time(folder):
         if running := find(port, home):
             return running

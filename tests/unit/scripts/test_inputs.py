@@ -110,9 +110,12 @@ def calls(draw: st.DrawFn, leaf: click.Command) -> tuple[list[str], dict[str, st
     line: list[str] = []
     variables: dict[str, str] = {}
     for parameter in leaf.params:
-        chosen = draw(st.sampled_from(["absent", "line", "variable"]))
+        chosen = draw(st.sampled_from(["absent", "absent", "line", "variable"]))
         kind = parameter.type
         values = st.sampled_from(sorted(kind.choices)) | WORDS if isinstance(kind, click.Choice) else WORDS
+        if parameter.name == "name":
+            # most of the time there is such an environment, or there would be nothing more to see
+            chosen, values = "line", st.sampled_from(["dev", "dev", "dev", "local"]) | WORDS
         flag = isinstance(parameter, click.Option) and parameter.is_flag
         if chosen == "line":
             words = [] if flag else [draw(values)]
@@ -136,6 +139,7 @@ def check(result: Result, *, secrets: tuple[str, ...] = (SECRET,)) -> None:
 @pytest.fixture
 def alone(terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
     """Runs a command where there is no AWS and nothing can be changed."""
+    terraform.answer("show", stdout=json.dumps(PLAN))
     no_credentials = MagicMock(side_effect=NoCredentialsError())
     monkeypatch.setattr(Environment, "client", no_credentials)
     monkeypatch.setattr(process, "find", lambda *_: None)
