@@ -11,7 +11,7 @@ TESTS = ROOT / "tests" / "unit" / "functions"
 MODULES = {
     "delivery": ("delivery", "delivery_table"),
     "outbox": ("outbox", "delivery"),
-    "notification": ("notification", "outbox", "delivery"),
+    "notification": ("notification",),
     "registration": ("registration",),
     "transaction": ("transaction",),
     "rates": ("rates",),

@@ -1,6 +1,6 @@
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from unittest.mock import Mock
 
@@ -25,8 +25,11 @@ from notifications.notification import (
     Notification,
     Outcome,
     State,
+    UnknownStateError,
     due_shard,
+    instant,
     next_due,
+    timestamp,
 )
 from notifications.registration import welcome_of
 
@@ -71,8 +74,75 @@ def test_a_row_that_lacks_something_names_it(notification: Notification, data: s
         and not (name == "Data" and wrong == [])
     ):
         row[name] = wrong
-    with pytest.raises(InvalidRowError, match=name):
+    with pytest.raises(InvalidRowError, match=rf"^{name} (is missing|is not a text|cannot be read)$"):
         Notification.from_row(row)
+
+
+def test_a_row_has_all_that_it_is_found_by() -> None:
+    assert WELCOME.to_row() == {
+        "NotificationID": f"welcome#{ADA.sub}",
+        "UserID": "ada",
+        "Sub": ADA.sub,
+        "Category": "account",
+        "Template": "welcome",
+        "Data": {},
+        "State": "QUEUED",
+        "Attempts": 0,
+        "CreatedAt": "2026-11-22T00:00:00.000Z",
+        "GoodUntil": "2026-11-25T00:00:00.000Z",
+        "DueAt": 1795305690000,
+        "DueShard": due_shard(f"welcome#{ADA.sub}"),
+        "Results": {},
+        "ExpiresAt": 1803340800,
+    }
+
+
+def test_what_is_logged_of_each_target_is_read() -> None:
+    sent = {"At": "2026-11-22T00:00:00.000Z", "State": "SENT", "Reason": "why", "MessageID": "1"}
+    row = {**WELCOME.to_row(), "Results": {"Email": sent, "SMS": {"State": "RETRY"}}}
+    assert Notification.from_row(row).results == {
+        "Email": Outcome(State.SENT, "why", "1"),
+        "SMS": Outcome(State.RETRY),
+    }
+    del row["Results"]
+    assert Notification.from_row(row).results == {}
+
+
+@pytest.mark.parametrize("log", ["none", None, {"Email": None}, {"Email": {}}, {"Email": {"State": ""}}])
+def test_a_log_that_cannot_be_read_is_named(log: object) -> None:
+    with pytest.raises(InvalidRowError, match=r"^Results cannot be read$") as raised:
+        Notification.from_row({**WELCOME.to_row(), "Results": log})
+    assert not isinstance(raised.value, UnknownStateError)
+
+
+@pytest.mark.parametrize("change", [{"State": "NEWER"}, {"Results": {"Email": {"State": "NEWER"}}}])
+def test_a_state_of_a_newer_version_is_told_from_a_row_that_cannot_be_read(change: dict[str, Any]) -> None:
+    row = {**WELCOME.to_row(), "Attempts": 3, **change}
+    with pytest.raises(UnknownStateError, match=r"^a state is not known$") as raised:
+        Notification.from_row(row)
+    assert (raised.value.good_until, raised.value.attempts) == (WELCOME.good_until, 3)
+    with pytest.raises(InvalidRowError, match=r"^Data is missing$"):
+        Notification.from_row({**row, "Data": None})
+
+
+@pytest.mark.parametrize("state", ["", 1])
+def test_a_state_that_is_no_name_cannot_be_read(state: object) -> None:
+    with pytest.raises(InvalidRowError, match=r"^State cannot be read$"):
+        Notification.from_row({**WELCOME.to_row(), "State": state})
+
+
+@pytest.mark.parametrize("text", ["", 1])
+def test_a_name_must_be_a_text_that_is_not_empty(text: object) -> None:
+    with pytest.raises(InvalidRowError, match=r"^Sub is not a text$"):
+        Notification.from_row({**WELCOME.to_row(), "Sub": text})
+
+
+def test_moments_are_written_in_utc_and_read_with_their_zone() -> None:
+    east = timezone(timedelta(hours=1))
+    assert timestamp(datetime(2026, 11, 22, 13, 0, 0, 5999, tzinfo=east)) == "2026-11-22T12:00:00.005Z"
+    assert instant("2026-11-22T13:00:00+01:00") == datetime(2026, 11, 22, 12, tzinfo=UTC)
+    with pytest.raises(ValueError, match=r"^no time zone$"):
+        instant("2026-11-22T13:00:00")
 
 
 @given(notifications)
