@@ -154,7 +154,7 @@ class Outbox:
     ) -> bool:
         """Changes attributes of a row that is ours; False when the lease had passed to another.
 
-        changes: by attribute, or by map and key in it.
+        changes: by attribute, or by map and key in it; one at least, or `due`.
         due: when the row is to be taken again; None takes it out of the index for good.
         keep: holds on to the row instead.
         """
@@ -175,10 +175,9 @@ class Outbox:
         names |= gone
         written = self._update(
             claim.notification_id,
-            UpdateExpression=(f"SET {', '.join(sets)}" if sets else "")
-            + (f" REMOVE {', '.join(gone)}" if gone else ""),
+            UpdateExpression=f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
             ConditionExpression="DueAt = :lease",
-            **({"ExpressionAttributeNames": names} if names else {}),
+            ExpressionAttributeNames=names,
             ExpressionAttributeValues=marshal(values),
         )
         return written is not None

@@ -9,7 +9,7 @@ TESTS = ROOT / "tests" / "unit" / "functions"
 
 # By module: the tests that are about it. Any of these may kill a mutant, and no other.
 MODULES = {
-    "delivery": ("delivery", "delivery_table"),
+    "delivery": ("delivery", "delivery_table", "versions"),
     "outbox": ("outbox", "delivery"),
     "notification": ("notification",),
     "registration": ("registration",),

@@ -111,7 +111,10 @@ def _walk(node: libcst.CSTNode) -> Iterator[libcst.CSTNode]:
         yield from _walk(child)
 
 
-_ASSIGNMENT = matchers.SimpleStatementLine([matchers.Assign() | matchers.AnnAssign()])
+# what has a subscript is the name of a type
+_ASSIGNMENT = matchers.SimpleStatementLine(
+    [matchers.Assign(value=~matchers.Subscript()) | matchers.AnnAssign()]
+)
 _DEFAULT = matchers.SimpleStatementLine([matchers.AnnAssign(value=~matchers.Call(matchers.Name("field")))])
 _PROPERTY = matchers.FunctionDef(decorators=[matchers.Decorator(matchers.Name("property"))])
 

@@ -5,7 +5,20 @@ from decimal import Decimal
 import pytest
 
 from notifications.notification import DUE_SHARDS, LEASE, STREAM_GRACE, Outcome, State, milliseconds
-from notifications.outbox import Cancelled, Claim, Due, Outbox, due_by_hand
+from notifications.outbox import (
+    BROADCASTS,
+    BY_USER_INDEX,
+    DUE_INDEX,
+    ERASURES,
+    FANNED_OUT,
+    FANNING_OUT,
+    RECONCILIATIONS,
+    Cancelled,
+    Claim,
+    Due,
+    Outbox,
+    due_by_hand,
+)
 from notifications.registration import Registry, welcome_of
 from notifications.rows import marshal
 
@@ -78,7 +91,9 @@ def test_a_final_row_is_never_due_again(outbox: Outbox, tables: Tables, clock: C
     clock.forward(days=1)
     assert all_due(outbox, clock) == []
     assert outbox.claim(due, clock.now) is None
-    assert tables.the_notification()["State"] == state
+    row = tables.the_notification()
+    assert row["State"] == state
+    assert not row.keys() & {"DueAt", "DueShard", "LeaseEnd"}
 
 
 def test_a_worker_whose_lease_has_passed_on_overwrites_nothing(
@@ -102,6 +117,7 @@ def test_what_was_done_is_written_by_target_and_what_was_there_stays(
     results = tables.the_notification()["Results"]
     assert {key: result["State"] for key, result in results.items()} == {"Push:1": "SENT", "Email": "FAILED"}
     assert results["Push:1"]["MessageID"] == "1"
+    assert "MessageID" not in results["Email"]
 
 
 def test_what_is_noted_keeps_the_row(outbox: Outbox, tables: Tables, clock: Clock) -> None:
@@ -206,6 +222,12 @@ def test_a_row_without_what_makes_it_due_can_be_given_up_once(
     given_up = outbox.get(row["NotificationID"])
     assert given_up
     assert (given_up["State"], given_up["Reason"]) == ("FAILED", "Reason")
+
+
+def test_rows_are_found_by_the_names_that_are_in_the_tables_out_there() -> None:
+    assert (DUE_INDEX, BY_USER_INDEX) == ("Due", "ByUser")
+    assert (BROADCASTS, ERASURES, RECONCILIATIONS) == ("broadcast", "erasure", "reconciliation")
+    assert {"FANNING_OUT", "FANNED_OUT"} == {FANNING_OUT, FANNED_OUT}
 
 
 def asked(tables: Tables, operation: str, parameter: str) -> list[object]:
