@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections import Counter
@@ -66,7 +67,10 @@ class Result:
 @click.command()
 @click.argument("modules", nargs=-1, metavar="[MODULE]...", type=click.Choice(list(MODULES)))
 @click.option("--jobs", type=click.IntRange(min=1), default=os.cpu_count(), help="Processes at once.")
-def main(modules: tuple[str, ...], jobs: int) -> None:
+@click.option(
+    "--only", multiple=True, metavar="FUNCTION", help="Of this function alone: Class.method; repeat it."
+)
+def main(modules: tuple[str, ...], jobs: int, only: tuple[str, ...]) -> None:
     """Mutate the core logic, all of it or these modules, and write build/mutation.html and .json.
 
     Fails if a mutant survives that tests/mutation/survivors.toml does not explain, or if that explains one
@@ -79,27 +83,33 @@ def main(modules: tuple[str, ...], jobs: int) -> None:
     # few examples, and the same each time; read when the tests are
     os.environ["HYPOTHESIS_PROFILE"] = "mutation"
     try:
-        reasons = explained.read()
+        reasons = {key: reason for key, reason in explained.read().items() if not only or key[1] in only}
         with progress() as told:
-            fates = _run(chosen, reasons, jobs, told)
+            fates = _run(chosen, only, reasons, jobs, told)
     except (TestsFailedError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     result = Result(chosen, fates, reasons, time.monotonic() - began)
-    _write(result, f'make mutation ARGS="{" ".join(modules)}"' if modules else "make mutation")
+    arguments = shlex.join([*modules, *(word for name in only for word in ("--only", name))])
+    _write(result, f'make mutation ARGS="{arguments}"' if arguments else "make mutation")
     _say(result)
     if result.unexplained or result.stale:
         sys.exit(1)
 
 
 def _run(
-    modules: Sequence[str], reasons: Collection[explained.Key], jobs: int, told: Progress
+    modules: Sequence[str],
+    only: Collection[str],
+    reasons: Collection[explained.Key],
+    jobs: int,
+    told: Progress,
 ) -> list[tuple[Mutant, Fate]]:
     told.stage("Making mutants")
     codes, mutants = {}, []
     for module in modules:
         source = path_of(module).read_text()
         codes[module], inner = within(module, source)
-        mutants += [*inner, *outside(module, source)]
+        made = [*inner, *outside(module, source)]
+        mutants += [mutant for mutant in made if not only or mutant.function in only]
     fates: list[tuple[Mutant, Fate]] = []
 
     def seen(mutant: Mutant, fate: Fate) -> None:

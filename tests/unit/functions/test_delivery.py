@@ -22,6 +22,7 @@ from notifications.message import Message
 from notifications.notification import (
     EPOCH,
     LEASE,
+    MAKE_WAY,
     MAX_ATTEMPTS,
     STREAM_GRACE,
     Notification,
@@ -367,6 +368,63 @@ def test_a_record_that_cannot_be_read_is_tried_again_and_ends_where_an_operator_
     outcome = scene.deliver()
     assert outcome
     assert (outcome.state, outcome.reason.split(":")[0]) == (State.FAILED, "GaveUp")
+
+
+def pigeon(scene: Scene) -> None:
+    scene.change("NotificationPreference", {"S": "Pigeon"}, USERS)
+
+
+def no_such_category(scene: Scene) -> None:
+    scene.change("Category", {"S": "no such"})
+
+
+def no_users(scene: Scene) -> None:
+    object.__setattr__(scene.delivery.users, "get", Mock(side_effect=aws_error("InternalServerError")))
+
+
+def no_answer(scene: Scene) -> None:
+    object.__setattr__(scene.delivery.users, "get", Mock(side_effect=ReadTimeoutError(endpoint_url="x")))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (pigeon, "InvalidRecord"),
+        (no_such_category, "NoSuchCategory"),
+        (no_users, "InternalServerError"),
+        (no_answer, "ReadTimeoutError"),
+    ],
+)
+def test_what_keeps_a_row_from_all_targets_is_tried_again_and_given_up(
+    scene: Scene, spoil: Callable[[Scene], None], reason: str
+) -> None:
+    scene.ask("orders")
+    scene.sms.behave = raising(aws_error("Throttled"))
+    scene.deliver()
+    spoil(scene)
+    for _ in range(MAX_ATTEMPTS - 2):
+        outcome = scene.deliver()
+        assert outcome
+        assert (outcome.state, outcome.reason.split(":")[0]) == (State.RETRY, reason)
+    assert scene.results()["SMS"] == ("RETRY", "Throttled")
+    scene.deliver()
+    email, (state, why) = scene.results()["Email"], scene.results()["SMS"]
+    assert (email, state, why.split(": ")[:2]) == (("SENT", ""), "FAILED", ["GaveUp", reason])
+    assert "DueAt" not in scene.tables.the_notification()
+
+
+def test_a_row_of_a_newer_version_is_not_waited_for_when_it_is_over(scene: Scene) -> None:
+    scene.change("State", {"S": "NEWER"})
+    scene.clock.now += WELCOME_IS_GOOD_FOR
+    assert scene.deliver() == Outcome(State.FAILED, "InvalidRow: a state is not known")
+
+
+def test_what_waits_for_two_things_is_looked_at_when_the_first_can_be(scene: Scene) -> None:
+    scene.ask("orders")
+    scene.channel.behave = lambda: Outcome(State.WAITING_OPT_IN)
+    scene.sms.behave = lambda: Outcome(State.DEFERRED)
+    assert scene.deliver() == Outcome(State.WAITING_OPT_IN)
+    assert scene.tables.the_notification()["DueAt"] == milliseconds(scene.clock.now + MAKE_WAY)
 
 
 def test_a_final_row_that_is_due_is_taken_out_of_the_index_and_not_sent(scene: Scene) -> None:
