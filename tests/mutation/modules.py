@@ -9,10 +9,10 @@ TESTS = ROOT / "tests" / "unit" / "functions"
 
 # By module: the tests that are about it. Any of these may kill a mutant, and no other.
 MODULES = {
-    "delivery": ("delivery", "delivery_table", "versions"),
+    "delivery": ("delivery", "delivery_table", "handlers", "versions"),
     "outbox": ("outbox", "delivery"),
     "notification": ("notification",),
-    "registration": ("registration",),
+    "registration": ("registration", "notification"),
     "transaction": ("transaction",),
     "rates": ("rates",),
     "preferences": ("preferences", "delivery_table"),

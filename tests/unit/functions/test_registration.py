@@ -107,6 +107,20 @@ def test_an_event_that_lacks_something_is_refused_without_its_values(attributes:
     assert "sub" in str(refused.value)
 
 
+@pytest.mark.parametrize("sub", [None, 7, "", " "])
+def test_an_event_says_what_it_lacks(sub: object) -> None:
+    event = sign_up_event(ADA)
+    event["request"]["userAttributes"] |= {"sub": sub, "email": ""}
+    with pytest.raises(InvalidEventError, match=r"^the confirmation lacks sub, email$"):
+        person_of(event)
+    with pytest.raises(InvalidEventError, match=r"^the confirmation lacks sub, email$"):
+        person_of({**event, "request": sub})
+
+
+def test_an_address_is_taken_for_verified_only_when_that_is_said() -> None:
+    assert not Person("ada", ADA.sub, ADA.email).email_verified
+
+
 def test_delivered_three_times_there_is_one_record_and_one_welcome(
     registry: Registry, tables: Tables
 ) -> None:
@@ -155,7 +169,9 @@ def test_a_lost_record_is_restored_without_a_second_welcome(registry: Registry, 
     before = tables.notifications
     tables.client.delete_item(TableName=USERS, Key={"UserID": {"S": "ada"}})
     assert registry.register(ADA, NOW + timedelta(days=1))
-    assert (len(tables.users), tables.notifications) == (1, before)
+    (record,) = tables.users
+    assert (record["Sub"], record["Email"]) == (ADA.sub, ADA.email)
+    assert tables.notifications == before
 
 
 def test_a_late_repetition_takes_no_user_name_back(registry: Registry, tables: Tables) -> None:
@@ -167,11 +183,49 @@ def test_a_late_repetition_takes_no_user_name_back(registry: Registry, tables: T
     assert (tables.users, tables.notifications) == before
 
 
+def test_a_late_repetition_changes_nothing_when_the_log_of_the_welcome_is_gone(
+    registry: Registry, tables: Tables
+) -> None:
+    registry.register(ADA, NOW)
+    before = tables.users
+    key = {"NotificationID": {"S": f"welcome#{ADA.sub}"}}
+    tables.client.delete_item(TableName=NOTIFICATIONS, Key=key)
+    assert not registry.register(ADA, NOW + timedelta(days=100))
+    assert (tables.users, tables.notifications) == (before, [])
+
+
 def test_a_conflict_is_tried_again_while_there_is_time() -> None:
     dynamodb = Mock()
     dynamodb.transact_write_items.side_effect = [cancelled("None", "TransactionConflict"), {}]
-    assert Registry(dynamodb, USERS, NOTIFICATIONS, sleep=lambda _: None).register(ADA, NOW)
+    assert Registry(dynamodb, USERS, NOTIFICATIONS).register(ADA, NOW)
     assert dynamodb.transact_write_items.call_count == 2
+
+
+def test_the_pauses_between_tries_double() -> None:
+    dynamodb, pauses = Mock(), list[float]()
+    conflict = cancelled("TransactionConflict", "None")
+    dynamodb.transact_write_items.side_effect = [conflict, conflict, conflict, {}]
+    assert Registry(dynamodb, USERS, NOTIFICATIONS, lambda: 0, pauses.append).register(ADA, NOW)
+    assert pauses == [0.05, 0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ClientError({"Error": {"Code": "InternalServerError", "Message": ""}}, "x"), "InternalServerError"),
+        (ConnectTimeoutError(endpoint_url="x"), "ConnectTimeoutError"),
+    ],
+)
+def test_a_record_that_cannot_be_restored_is_a_failure(
+    error: Exception, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dynamodb = Mock()
+    dynamodb.transact_write_items.side_effect = cancelled("None", "ConditionalCheckFailed")
+    dynamodb.put_item.side_effect = error
+    with pytest.raises(RegistrationError) as raised:
+        Registry(dynamodb, USERS, NOTIFICATIONS).register(ADA, NOW)
+    assert raised.value.__suppress_context__
+    assert code in caplog.text
 
 
 def test_a_lasting_conflict_is_given_up_in_time() -> None:
@@ -185,15 +239,18 @@ def test_a_lasting_conflict_is_given_up_in_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "code"),
     [
-        cancelled("ThrottlingError", "None"),
-        ClientError({"Error": {"Code": "AccessDeniedException", "Message": "ada@example.com"}}, "x"),
-        ConnectTimeoutError(endpoint_url="https://example.com/ada@example.com"),
+        (cancelled("ThrottlingError", "None"), "TransactionCanceledException"),
+        (
+            ClientError({"Error": {"Code": "AccessDeniedException", "Message": "ada@example.com"}}, "x"),
+            "AccessDeniedException",
+        ),
+        (ConnectTimeoutError(endpoint_url="https://example.com/ada@example.com"), "ConnectTimeoutError"),
     ],
 )
 def test_a_failure_is_an_error_without_personal_data(
-    error: Exception, caplog: pytest.LogCaptureFixture
+    error: Exception, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     dynamodb = Mock()
     dynamodb.transact_write_items.side_effect = error
@@ -201,6 +258,9 @@ def test_a_failure_is_an_error_without_personal_data(
         Registry(dynamodb, USERS, NOTIFICATIONS).register(ADA, NOW)
     assert raised.value.__suppress_context__
     assert "ada" not in f"{raised.value}{caplog.text}"
+    assert code in caplog.text
+    # Cognito shows it to the person
+    assert str(raised.value) == "the account is confirmed, but setting it up was delayed"
 
 
 def test_the_worst_case_of_the_trigger_is_within_its_budget() -> None:
