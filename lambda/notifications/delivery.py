@@ -188,7 +188,7 @@ class Delivery:
             return _of_the_row(row, _unless_given_up(row, Outcome(State.RETRY, "NoSuchCategory")))
         decision = resolve(category, user.preferences, self.clock())
         if decision.wait_until:
-            return _of_the_row(row, Outcome(State.DEFERRED, "QuietHours", again=decision.wait_until))
+            return Attempt(Outcome(State.DEFERRED, "QuietHours", again=decision.wait_until))
         if not decision.channels:
             return _of_the_row(row, Outcome(State.SKIPPED, "OptedOut"))
         return self._send(claim, row, user, category, decision.channels, time_left)

@@ -413,6 +413,14 @@ def test_what_keeps_a_row_from_all_targets_is_tried_again_and_given_up(
     assert "DueAt" not in scene.tables.the_notification()
 
 
+def test_what_a_newer_version_has_written_is_left_to_it_and_counted_so(scene: Scene) -> None:
+    scene.change("State", {"S": "NEWER"})
+    assert scene.deliver() == Outcome(State.DEFERRED, "NewerVersion")
+    row = scene.tables.the_notification()
+    assert (row["State"], row["Attempts"]) == ("NEWER", 0)
+    assert row["DueAt"] == milliseconds(scene.clock.now + timedelta(minutes=1))
+
+
 def test_a_row_of_a_newer_version_is_not_waited_for_when_it_is_over(scene: Scene) -> None:
     scene.change("State", {"S": "NEWER"})
     scene.clock.now += WELCOME_IS_GOOD_FOR
@@ -520,6 +528,15 @@ def test_one_channel_that_fails_for_a_while_does_not_repeat_the_other(scene: Sce
     scene.deliver()
     assert scene.tables.the_notification()["State"] == "SENT"
     assert (len(scene.channel.sent), len(scene.sms.sent)) == (1, 1)
+
+
+def test_a_row_waits_for_the_first_of_three_targets(scene: Scene) -> None:
+    scene.ask("orders", Preferences={"orders": {"Push": True}})
+    scene.channel.behave = raising(aws_error("Throttled"))
+    assert scene.deliver() == Outcome(State.RETRY, "Throttled")
+    scene.channel.behave = FakeChannel().behave
+    assert scene.deliver() == Outcome(State.SENT, message_id="1")
+    assert [len(channel.sent) for channel in (scene.channel, scene.sms, scene.push)] == [1, 1, 1]
 
 
 def test_a_worker_that_dies_at_the_second_target_has_noted_the_first(scene: Scene) -> None:
