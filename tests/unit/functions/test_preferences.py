@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifications.catalogue import CHANNELS, Category
-from notifications.preferences import InvalidPreferencesError, Preferences, QuietHours, resolve, wanted
+from notifications.preferences import (
+    ATTRIBUTES,
+    InvalidPreferencesError,
+    Preferences,
+    QuietHours,
+    resolve,
+    wanted,
+)
 
 NIGHT = ("22:00", "07:00")
 QUIET = QuietHours.of(*NIGHT, "UTC")
@@ -236,3 +243,15 @@ def test_an_attribute_that_cannot_be_read_is_named_without_its_value(name: str, 
         Preferences.from_record({name: value})
     assert str(refused.value) == f"{name} cannot be read"
     assert refused.value.__suppress_context__
+
+
+def test_whoever_changes_a_record_knows_all_that_it_may_say() -> None:
+    everything = Preferences(False, "SMS", {"orders": {"SMS": True}}, QUIET, 1)
+    assert tuple(everything.to_record()) == ATTRIBUTES
+    assert tuple(Preferences().to_record()) == ATTRIBUTES[:1]
+
+
+def test_hours_that_would_never_be_over_are_refused_with_what_to_do_instead() -> None:
+    message = "start and end must differ; to get nothing at all, switch notifications off"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        QuietHours.of("22:00", "22:00", "UTC")
