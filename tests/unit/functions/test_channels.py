@@ -6,11 +6,11 @@ from unittest.mock import Mock
 
 import boto3
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifications.channels import Channel, Target, failure
+from notifications.channels import Channel, Target, failure, stopped
 from notifications.channels.push import MAX_PAYLOAD, Push, payloads
 from notifications.channels.ses_email import SesEmail
 from notifications.channels.sms import Sms, send_text
@@ -39,6 +39,7 @@ class FakeSns:
         self.published: list[dict[str, Any]] = []
 
     def subscribe(self, **call: Any) -> dict[str, str]:
+        assert (call["TopicArn"], call["Protocol"]) == (TOPIC, "email")
         arn = f"{TOPIC}:{call['Endpoint']}"
         attributes = {"Endpoint": call["Endpoint"], **call["Attributes"]}
         known = self.subscriptions.setdefault(arn, {**attributes, "PendingConfirmation": "true"})
@@ -139,7 +140,7 @@ def test_after_the_opt_in_it_is_published_to_the_one_recipient(
     assert send(channel, subscribed) == Outcome(State.SENT, message_id="1")
     (call,) = sns.published
     (recipient,) = json.loads(sns.subscriptions[subscribed.subscription_arn]["FilterPolicy"])["recipient"]
-    assert call["MessageAttributes"]["recipient"]["StringValue"] == recipient
+    assert call["MessageAttributes"] == {"recipient": {"DataType": "String", "StringValue": recipient}}
     assert (call["Subject"], call["Message"], call["TopicArn"]) == ("Account Created", "Hello ada", TOPIC)
 
 
@@ -162,11 +163,12 @@ def test_a_subscription_that_sns_does_not_know_yet_is_not_taken_for_one_that_is_
     assert send(channel, on_record(tables)).state is State.SENT
 
 
-@pytest.mark.parametrize("policy", ["{}", "null"])
+@pytest.mark.parametrize("policy", [{"FilterPolicy": "{}"}, {"FilterPolicy": "null"}, {}])
 def test_a_subscription_that_would_let_others_read_is_not_used(
-    channel: SnsEmail, sns: FakeSns, subscribed: User, policy: str
+    channel: SnsEmail, sns: FakeSns, subscribed: User, policy: dict[str, str]
 ) -> None:
-    sns.subscriptions[subscribed.subscription_arn]["FilterPolicy"] = policy
+    del sns.subscriptions[subscribed.subscription_arn]["FilterPolicy"]
+    sns.subscriptions[subscribed.subscription_arn] |= policy
     assert send(channel, subscribed) == Outcome(State.FAILED, "SubscriptionNotOurs")
     assert sns.published == []
 
@@ -185,6 +187,15 @@ def test_a_new_address_is_subscribed_and_the_old_one_left(
     assert (old in sns.subscriptions) is not opted_in
     sns.opt_in()
     assert send(channel, moved).state is State.SENT
+
+
+def test_a_move_from_a_subscription_that_ends_meanwhile_is_made(
+    channel: SnsEmail, sns: FakeSns, tables: Tables, subscribed: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tables, User("ada", ADA.sub, MOVED, subscription_arn=subscribed.subscription_arn))
+    monkeypatch.setattr(sns, "unsubscribe", Mock(side_effect=error("NotFound")))
+    assert send(channel, on_record(tables)) == PENDING
+    assert sns.subscriptions[on_record(tables).subscription_arn]["Endpoint"] == MOVED
 
 
 def test_a_move_that_failed_half_way_is_made_again(
@@ -406,6 +417,11 @@ def test_the_whole_call_is_one_that_the_api_has(aws: None) -> None:
         ("MessageRejected", State.FAILED),
         ("BadRequestException", State.FAILED),
         ("ParameterValueInvalid", State.FAILED),
+        ("FilterPolicyLimitExceeded", State.FAILED),
+        ("InvalidParameter", State.FAILED),
+        ("InvalidParameterValue", State.FAILED),
+        ("SubscriptionLimitExceeded", State.FAILED),
+        ("ValidationException", State.FAILED),
         ("TooManyRequestsException", State.RETRY),
         ("LimitExceededException", State.RETRY),
         ("AccountSuspendedException", State.RETRY),
@@ -440,6 +456,7 @@ def test_an_sms_is_one_that_a_person_waits_for(sns: FakeSns) -> None:
         (error("InvalidParameter", "Invalid parameter: PhoneNumber Reason: not valid"), "InvalidNumber"),
         (error("InvalidParameter"), "InvalidNumber"),
         (error("OptedOut"), "OptedOut"),
+        (error("OptedOutException"), "OptedOut"),
     ],
 )
 def test_a_number_that_can_never_be_reached_is_stopped(refusal: ClientError, reason: str) -> None:
@@ -507,6 +524,30 @@ def test_no_device_is_stopped_for_what_its_application_lacks() -> None:
         send(Push(refusing(error("PlatformApplicationDisabled"))), ONE_DEVICE)
 
 
+def test_a_push_is_sent_in_the_form_of_each_platform() -> None:
+    sns = Mock(publish=Mock(return_value={"MessageId": "1"}))
+    assert send(Push(sns), ONE_DEVICE) == Outcome(State.SENT, message_id="1")
+    (target,) = Push(sns).targets(ONE_DEVICE)
+    sns.publish.assert_called_once_with(
+        TargetArn=target.address,
+        MessageStructure="json",
+        Message=payloads(WELCOME.subject, WELCOME.text),
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "cut"),
+    [
+        ("a" * MAX_PAYLOAD, "a" * MAX_PAYLOAD),
+        ("a" * (MAX_PAYLOAD + 1), "a" * (MAX_PAYLOAD - 3) + "..."),
+        # six bytes each
+        ("ü" * 683, "ü" * 682 + "..."),
+    ],
+)
+def test_a_push_is_cut_where_it_must_be_and_no_sooner(body: str, cut: str) -> None:
+    assert json.loads(payloads("", body))["default"] == cut
+
+
 def test_a_push_has_a_title_and_a_body_for_each_platform() -> None:
     made = json.loads(payloads("Sale", "Now"))
     assert made["default"] == "Now"
@@ -544,3 +585,12 @@ NOBODY = Users(None, "")
 def test_a_channel_has_a_target_where_it_is_set_up(channel: Channel, target: Target | None) -> None:
     assert list(channel.targets(ADA)) == ([target] if target else [])
     assert list(channel.targets(User("ada", "sub-ada", ""))) == []
+
+
+def test_a_service_that_does_not_answer_is_asked_again() -> None:
+    assert failure(ReadTimeoutError(endpoint_url="x")) == Outcome(State.RETRY, "ReadTimeoutError")
+
+
+def test_a_refusal_needs_no_message() -> None:
+    refusal = ClientError({"Error": {"Code": "OptedOut"}}, "Publish")
+    assert stopped(refusal, {"OptedOut": "why"}) == Outcome(State.FAILED, "why", stop=True)
