@@ -15,6 +15,7 @@ from notifications.feedback import (
     STOP_KEY,
     Feedback,
     FeedbackError,
+    Report,
     RowInUseError,
     UnreadableEventError,
     Verdict,
@@ -22,7 +23,7 @@ from notifications.feedback import (
     report_of,
     tag_value,
 )
-from notifications.notification import LEASE, Notification, Outcome, State
+from notifications.notification import LEASE, Notification, Outcome, State, timestamp
 from notifications.outbox import Claim, Outbox, due_by_hand
 from notifications.rows import marshal
 from notifications.users import Users
@@ -106,12 +107,34 @@ def rows(tables: Tables) -> list[Any]:
 
 @pytest.mark.parametrize("kind", ["Bounce", "Complaint"])
 def test_the_way_is_stopped_and_the_row_says_why(
-    feedback: Feedback, tables: Tables, sent: None, kind: str
+    feedback: Feedback, tables: Tables, sent: None, clock: Clock, kind: str
 ) -> None:
+    clock.forward(hours=1)
     assert feedback.take(json.dumps(event(kind))) == kind
-    assert stops(tables) == {STOP_KEY: kind}
+    assert stops(tables) == {"Email:ses": kind}
     assert says(tables) == ("FAILED", kind, "FAILED", kind)
-    assert tables.the_notification()["Results"]["Email"]["MessageID"] == "m-1"
+    email = tables.the_notification()["Results"]["Email"]
+    assert (email["MessageID"], email["At"]) == ("m-1", timestamp(clock()))
+
+
+def test_a_mail_that_failed_for_another_reason_is_no_event_that_came_before(
+    feedback: Feedback, tables: Tables, outbox: Outbox, held: Claim, clock: Clock
+) -> None:
+    rejected = Outcome(State.FAILED, "MessageRejected")
+    outbox.record(held, rejected, {"Email": rejected}, clock(), None)
+    feedback.take(json.dumps(event()))
+    assert stops(tables) == {STOP_KEY: "Bounce"}
+    assert says(tables) == ("FAILED", "MessageRejected", "FAILED", "Bounce")
+
+
+def test_the_way_is_stopped_also_when_the_row_cannot_say_why(
+    feedback: Feedback, tables: Tables, sent: None
+) -> None:
+    tables.client.put_item(
+        TableName=NOTIFICATIONS, Item=marshal({**tables.the_notification(), "Results": "none"})
+    )
+    assert feedback.take(json.dumps(event())) is Verdict.BOUNCE
+    assert stops(tables) == {STOP_KEY: "Bounce"}
 
 
 def test_an_event_that_comes_again_changes_nothing_even_when_the_person_has_resumed(
@@ -144,7 +167,7 @@ def test_other_ways_that_were_stopped_before_stay_so(feedback: Feedback, tables:
 def test_an_event_before_the_record_of_the_mail_stops_at_once_and_comes_again_for_the_row(
     feedback: Feedback, tables: Tables, outbox: Outbox, held: Claim, clock: Clock
 ) -> None:
-    with pytest.raises(RowInUseError):
+    with pytest.raises(RowInUseError, match=r"^a worker has the row$"):
         feedback.take(json.dumps(event()))
     assert stops(tables) == {STOP_KEY: "Bounce"}
     assert outbox.record(held, SENT, {"Email": SENT}, clock(), None)
@@ -166,7 +189,7 @@ def test_a_worker_that_takes_the_row_meanwhile_is_not_disturbed(
     assert outbox.claim(due_by_hand(ID, stale["DueAt"]), clock())
     taken = tables.notifications
     monkeypatch.setattr(Outbox, "get", lambda *_: stale)
-    with pytest.raises(RowInUseError):
+    with pytest.raises(RowInUseError, match=r"^a worker has taken the row$"):
         feedback.take(json.dumps(event()))
     assert tables.notifications == taken
 
@@ -209,6 +232,8 @@ def test_what_went_or_goes_another_way_still_speaks_for_the_row(
         (event("Delivery"), Verdict.OTHER),
         (event(tag=""), Verdict.UNTAGGED),
         (event(tag="not of ours!"), Verdict.UNTAGGED),
+        (event() | {"mail": {"tags": {"notification": []}}}, Verdict.UNTAGGED),
+        (event() | {"mail": {"tags": {"notification": 1}}}, Verdict.UNTAGGED),
         (event() | {"mail": {"destination": [EMAIL]}}, Verdict.UNTAGGED),
         (event(tag=tag_value("app#gone")), Verdict.ROW_GONE),
         (event(to="old@example.com"), Verdict.PERSON_GONE),
@@ -235,8 +260,10 @@ def test_who_was_erased_is_not_made_anew(feedback: Feedback, tables: Tables, sen
     assert tables.users == []
 
 
-def test_a_job_is_nobodys_row(feedback: Feedback, tables: Tables) -> None:
-    tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal({"NotificationID": ID}))
+@pytest.mark.parametrize("row", [{}, {"UserID": "ada"}, {"Sub": SUB}])
+def test_a_job_is_nobodys_row(feedback: Feedback, tables: Tables, row: dict[str, str]) -> None:
+    put_person(tables)
+    tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal({"NotificationID": ID, **row}))
     assert feedback.take(json.dumps(event())) is Verdict.ROW_GONE
 
 
@@ -256,6 +283,14 @@ def test_a_bounce_of_the_mailbox_that_it_was_forwarded_to_is_the_persons(
     told = event(to="ada@elsewhere.example.com")
     told["mail"]["destination"] = [EMAIL]
     assert feedback.take(json.dumps(told)) is Verdict.BOUNCE
+
+
+def test_an_address_is_what_the_record_may_have_and_nothing_else() -> None:
+    told = event(to="ADA@example.com")
+    told["mail"]["destination"] = [5, None, "", "a\nb", "Ada@Example.com"]
+    report = report_of(json.dumps(told))
+    assert isinstance(report, Report)
+    assert report.addresses == ("ADA@example.com", "Ada@Example.com", "ada@example.com")
 
 
 def test_the_greeting_of_a_new_topic_is_no_event() -> None:
@@ -288,6 +323,23 @@ def test_a_tag_leads_back_to_its_notification(notification_id: str) -> None:
         assert notification_of(value) == notification_id
     else:
         assert value == ""
+
+
+@pytest.mark.parametrize(
+    ("notification_id", "value"), [("abW", "YWJX"), ("a", "YQ"), ("a" * 192, "YWFh" * 64)]
+)
+def test_a_tag_is_the_id_in_the_letters_that_a_tag_may_have(notification_id: str, value: str) -> None:
+    assert tag_value(notification_id) == value
+    assert notification_of(value) == notification_id
+
+
+def test_a_tag_that_would_be_too_long_is_none() -> None:
+    assert tag_value("a" * 193) == ""
+
+
+@pytest.mark.parametrize("value", ["YR", "YQ=", "Y", "/w", "_w"])
+def test_what_is_not_a_tag_of_ours_is_of_no_notification(value: str) -> None:
+    assert notification_of(value) == ""
 
 
 WORDS = st.sampled_from(
