@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import click
 from rich.console import Console
@@ -146,12 +146,13 @@ def _write(result: Result, command: str) -> None:
             [
                 Paragraph(
                     "Each mutant is the code with one change: an operator, a condition, a constant, an "
-                    "argument. It is killed when a test fails with it. What is logged is not changed."
+                    "argument. It is killed when a test fails with it. What is logged is not changed, nor "
+                    "are members of enumerations and what decorators are given."
                 ),
                 Table(COLUMNS, result.rows),
             ],
         ),
-        *(Section(f"{reason}", [_table(mutants)]) for reason, mutants in _by_reason(result).items()),
+        *(Section(reason, [_table(mutants)]) for reason, mutants in _by_reason(result).items()),
     ]
     Page("Mutants of the core logic", command, blocks).write(PAGE)
     data = {
@@ -159,7 +160,10 @@ def _write(result: Result, command: str) -> None:
         "seconds": round(result.seconds),
         "modules": [dict(zip(COLUMNS, row, strict=True)) for row in result.rows],
         "survivors": [
-            {**asdict(mutant), "code": None, "reason": result.reasons.get(mutant.key)}
+            {
+                **dict(zip(("module", "function", "before", "after"), mutant.key, strict=True)),
+                "reason": result.reasons.get(mutant.key),
+            }
             for mutant in result.survivors
         ],
     }

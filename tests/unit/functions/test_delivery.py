@@ -308,11 +308,12 @@ def test_a_poison_row_ends_where_an_operator_sees_it(
     assert "DueAt" not in scene.tables.the_notification()
 
 
+@pytest.mark.parametrize("error", [aws_error("ValidationException"), ArithmeticError()])
 def test_a_row_that_cannot_even_be_claimed_ends_where_an_operator_sees_it(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """As when `Attempts` is a text. moto then leaves half of the claim behind, which DynamoDB does not."""
-    claim = Mock(side_effect=aws_error("ValidationException"))
+    claim = Mock(side_effect=error)
     monkeypatch.setattr(Outbox, "claim", claim)
     assert scene.deliver() == Outcome(State.FAILED, "InvalidRow: it cannot be claimed")
     row = scene.tables.the_notification()
