@@ -80,6 +80,9 @@ def main(modules: tuple[str, ...], jobs: int, only: tuple[str, ...]) -> None:
     began = time.monotonic()
     os.chdir(ROOT)
     BUILD.mkdir(exist_ok=True)
+    # in no zone that is like UTC: what forgets to say so is found
+    os.environ["TZ"] = "Asia/Kathmandu"
+    time.tzset()
     # few examples, and the same each time; read when the tests are
     os.environ["HYPOTHESIS_PROFILE"] = "mutation"
     try:

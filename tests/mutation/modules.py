@@ -22,7 +22,7 @@ MODULES = {
     "channels.sms": ("channels",),
     "channels.push": ("channels",),
     "feedback": ("feedback",),
-    "users": ("api_devices", "api_phone", "feedback", "delivery", "channels"),
+    "users": ("users",),
     "tokens": ("tokens",),
 }
 

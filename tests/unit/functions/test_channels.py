@@ -153,6 +153,14 @@ def test_a_subscription_that_is_gone_ends_this_way_to_the_person(
     assert sns.subscriptions == {}
 
 
+def test_a_subscription_that_another_worker_has_moved_is_looked_at_again(
+    channel: SnsEmail, sns: FakeSns, tables: Tables, subscribed: User
+) -> None:
+    sns.subscriptions.clear()
+    put(tables, User("ada", ADA.sub, EMAIL, subscription_arn=f"{TOPIC}:another"))
+    assert send(channel, subscribed) == Outcome(State.RETRY, "SubscriptionMoved")
+
+
 def test_a_subscription_that_sns_does_not_know_yet_is_not_taken_for_one_that_is_gone(
     channel: SnsEmail, sns: FakeSns, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,12 +206,21 @@ def test_a_move_from_a_subscription_that_ends_meanwhile_is_made(
     assert sns.subscriptions[on_record(tables).subscription_arn]["Endpoint"] == MOVED
 
 
+@pytest.mark.parametrize(
+    "more", [{"ResponseMetadata": {"HTTPStatusCode": 400}}, {"ResponseMetadata": {}}, {}]
+)
 def test_a_move_that_failed_half_way_is_made_again(
-    channel: SnsEmail, sns: FakeSns, tables: Tables, subscribed: User, monkeypatch: pytest.MonkeyPatch
+    channel: SnsEmail,
+    sns: FakeSns,
+    tables: Tables,
+    subscribed: User,
+    monkeypatch: pytest.MonkeyPatch,
+    more: Any,
 ) -> None:
     put(tables, User("ada", ADA.sub, MOVED, subscription_arn=subscribed.subscription_arn))
+    refusal = ClientError({"Error": {"Code": "Throttled"}, **more}, "Unsubscribe")
     with monkeypatch.context() as broken:
-        broken.setattr(sns, "unsubscribe", Mock(side_effect=error("Throttled")))
+        broken.setattr(sns, "unsubscribe", Mock(side_effect=refusal))
         with pytest.raises(ClientError):
             send(channel, on_record(tables))
     assert send(channel, on_record(tables)) == PENDING
@@ -533,6 +550,11 @@ def test_a_push_is_sent_in_the_form_of_each_platform() -> None:
         MessageStructure="json",
         Message=payloads(WELCOME.subject, WELCOME.text),
     )
+
+
+def test_a_title_leaves_most_of_a_push_to_its_body() -> None:
+    made = json.loads(json.loads(payloads("a" * 1025, "Now"))["APNS"])
+    assert made["aps"]["alert"] == {"title": "a" * 1021 + "...", "body": "Now"}
 
 
 @pytest.mark.parametrize(

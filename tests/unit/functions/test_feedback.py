@@ -293,6 +293,14 @@ def test_an_address_is_what_the_record_may_have_and_nothing_else() -> None:
     assert report.addresses == ("ADA@example.com", "Ada@Example.com", "ada@example.com")
 
 
+def test_no_more_addresses_are_taken_than_a_condition_can_hold() -> None:
+    told = event()
+    told["mail"]["destination"] = [f"{number}@example.com" for number in range(50)]
+    report = report_of(json.dumps(told))
+    assert isinstance(report, Report)
+    assert len(report.addresses) == 40
+
+
 def test_the_greeting_of_a_new_topic_is_no_event() -> None:
     greeting = "Successfully validated SNS topic for Amazon SES event publishing."
     assert report_of(greeting) is Verdict.NOT_AN_EVENT

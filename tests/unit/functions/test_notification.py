@@ -1,5 +1,5 @@
 import random
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from unittest.mock import Mock
@@ -14,6 +14,7 @@ from notifications.notification import (
     EPOCH,
     HISTORY,
     LEASE,
+    LEFT_TO_NEWER,
     LONGEST_RUN,
     MAKE_WAY,
     MAX_ATTEMPTS,
@@ -28,6 +29,7 @@ from notifications.notification import (
     UnknownStateError,
     due_shard,
     instant,
+    milliseconds,
     next_due,
     timestamp,
 )
@@ -79,7 +81,7 @@ def test_a_row_that_lacks_something_names_it(notification: Notification, data: s
 
 
 def test_a_row_has_all_that_it_is_found_by() -> None:
-    assert WELCOME.to_row() == {
+    assert welcome_of(ADA, WELCOME.created_at).to_row() == {
         "NotificationID": f"welcome#{ADA.sub}",
         "UserID": "ada",
         "Sub": ADA.sub,
@@ -138,8 +140,9 @@ def test_a_name_must_be_a_text_that_is_not_empty(text: object) -> None:
 
 
 def test_moments_are_written_in_utc_and_read_with_their_zone() -> None:
-    east = timezone(timedelta(hours=1))
-    assert timestamp(datetime(2026, 11, 22, 13, 0, 0, 5999, tzinfo=east)) == "2026-11-22T12:00:00.005Z"
+    moment = datetime(2026, 11, 22, 13, 0, 0, 5999, tzinfo=timezone(timedelta(hours=1)))
+    assert timestamp(moment) == "2026-11-22T12:00:00.005Z"
+    assert milliseconds(moment) == 1795348800005
     assert instant("2026-11-22T13:00:00+01:00") == datetime(2026, 11, 22, 12, tzinfo=UTC)
     with pytest.raises(ValueError, match=r"^no time zone$"):
         instant("2026-11-22T13:00:00")
@@ -228,7 +231,16 @@ def test_the_log_of_a_row_is_kept_for_ninety_days() -> None:
 
 
 def test_a_new_row_is_the_streams_for_ninety_seconds() -> None:
-    assert WELCOME.due_at - WELCOME.created_at == timedelta(seconds=90)
+    now = WELCOME.created_at
+    assert welcome_of(ADA, now).due_at - now == timedelta(seconds=90)
+
+
+def test_what_is_left_to_a_newer_version_is_looked_at_each_minute() -> None:
+    assert timedelta(minutes=1) == LEFT_TO_NEWER
+
+
+def test_an_outcome_says_nothing_that_it_was_not_given() -> None:
+    assert astuple(Outcome(State.SENT)) == (State.SENT, "", "", False, None)
 
 
 def test_rows_are_spread_over_eight_shards_and_stay_in_theirs() -> None:

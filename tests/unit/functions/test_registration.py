@@ -22,6 +22,7 @@ from notifications.registration import (
     RegistrationError,
     Registry,
     person_of,
+    welcome_of,
 )
 
 from .conftest import ADA, BOB, NOTIFICATIONS, RATES, USERS, Tables, sign_up_event
@@ -115,6 +116,17 @@ def test_an_event_says_what_it_lacks(sub: object) -> None:
         person_of(event)
     with pytest.raises(InvalidEventError, match=r"^the confirmation lacks sub, email$"):
         person_of({**event, "request": sub})
+
+
+def test_a_welcome_is_worth_sending_for_three_days() -> None:
+    welcome = welcome_of(ADA, NOW)
+    assert (welcome.category, welcome.good_until) == ("account", NOW + timedelta(days=3))
+    assert welcome.due_at == NOW + timedelta(seconds=90)
+
+
+def test_what_is_not_even_an_object_is_refused_as_that() -> None:
+    with pytest.raises(InvalidEventError, match=r"^the event is not an object$"):
+        person_of([])  # type: ignore[arg-type]
 
 
 def test_an_address_is_taken_for_verified_only_when_that_is_said() -> None:
@@ -228,7 +240,7 @@ def test_a_record_that_cannot_be_restored_is_a_failure(
     assert code in caplog.text
 
 
-def test_a_lasting_conflict_is_given_up_in_time() -> None:
+def test_a_lasting_conflict_is_given_up_in_time(caplog: pytest.LogCaptureFixture) -> None:
     time = itertools.count(step=0.1)
     dynamodb = Mock()
     dynamodb.transact_write_items.side_effect = cancelled("TransactionConflict", "None")
@@ -236,6 +248,7 @@ def test_a_lasting_conflict_is_given_up_in_time() -> None:
     with pytest.raises(RegistrationError):
         registry.register(ADA, NOW)
     assert next(time) + TRIGGER.worst_case_seconds < 5
+    assert "TransactionCanceledException" in caplog.text
 
 
 @pytest.mark.parametrize(
