@@ -218,7 +218,8 @@ def test_a_move_that_failed_half_way_is_made_again(
     more: Any,
 ) -> None:
     put(tables, User("ada", ADA.sub, MOVED, subscription_arn=subscribed.subscription_arn))
-    refusal = ClientError({"Error": {"Code": "Throttled"}, **more}, "Unsubscribe")
+    answer: Any = {"Error": {"Code": "Throttled"}, **more}
+    refusal = ClientError(answer, "Unsubscribe")
     with monkeypatch.context() as broken:
         broken.setattr(sns, "unsubscribe", Mock(side_effect=refusal))
         with pytest.raises(ClientError):

@@ -53,8 +53,9 @@ def test_a_record_is_read() -> None:
 
 
 def test_what_a_record_does_not_say_is_not_so() -> None:
-    bare = User.from_record({"UserID": "ada", "Sub": "sub-ada"})
-    assert bare == User("ada", "sub-ada", "", False, "", (), "", Preferences(), {})
+    nothing = User("ada", "sub-ada", "", False, "", (), "", Preferences(), {})
+    assert User.from_record({"UserID": "ada", "Sub": "sub-ada"}) == nothing
+    assert User("ada", "sub-ada", "") == nothing
     assert not User.from_record({**RECORD, "EmailVerified": "true"}).email_verified
 
 
