@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import boto3
 import click
+from botocore.exceptions import UnknownRegionError
 
 from scripts.environment import check_name, remote
 from scripts.github import drift, review
@@ -44,7 +45,10 @@ def role(name: str, role: str) -> None:
             f"Name the one account of {name!r} as allowed_account_ids in "
             f"{environment.folder / 'terraform.tfvars'}: it is where the role is."
         )
-    partition = boto3.Session().get_partition_for_region(environment.region)
+    try:
+        partition = boto3.Session().get_partition_for_region(environment.region)
+    except UnknownRegionError:
+        raise click.ClickException(f"AWS has no Region {environment.region!r}; name another one.") from None
     arn = f"arn:{partition}:iam::{accounts[0]}:role/{role}-{environment.setting('name_prefix')}"
     Run.current().output(arn=arn, region=environment.region)
     click.echo(f"{arn} in {environment.region}")

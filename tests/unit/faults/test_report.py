@@ -15,6 +15,7 @@ from tests.faults.fault_point import Fault
 from tests.faults.matrix import Result, Trial
 from tests.faults.scenario import scenarios
 from tests.faults.way import chosen
+from tests.ways import Ways
 
 
 def result(call: str, fault: Fault, *, duplicates: int = 0, wrong: str = "", nth: int | None = 1) -> Result:
@@ -70,7 +71,11 @@ def test_the_program_fails_when_something_was_wrong_or_nothing_was_tried(
     errors: list[str],
     exit_code: int,
 ) -> None:
-    monkeypatch.setattr(program, "run", lambda *_arguments: (results, errors))
+    def run(ways: Ways) -> list[Result]:
+        ways.errors += errors
+        return results
+
+    monkeypatch.setattr(program, "run", run)
     monkeypatch.setattr(program, "ROOT", tmp_path)
     monkeypatch.setattr(program, "PAGE", tmp_path / "faults.html")
     monkeypatch.setattr(program, "DATA", tmp_path / "faults.json")

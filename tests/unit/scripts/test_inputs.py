@@ -364,6 +364,11 @@ HCL = st.sampled_from(
     ),
 )  # fmt: skip
 @example(settings_={"allowed_account_ids": "5"}, backend="", line=("scripts.github", "role"))
+@example(
+    settings_={"allowed_account_ids": '["1"]', "aws_region": '"x"'},
+    backend="",
+    line=("scripts.github", "role"),
+)
 def test_no_settings_break_a_script(
     alone: Callable[..., Result],
     configuration: Path,
