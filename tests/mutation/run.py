@@ -78,7 +78,7 @@ def in_processes(tasks: Iterable[T], passes: Callable[[T], bool], jobs: int) -> 
     running: dict[int, T] = {}
 
     def next_one() -> tuple[T, Fate]:
-        process, status = os.wait()
+        process, status = _first_to_end(running)
         task = running.pop(process)
         if os.WIFSIGNALED(status):
             return task, Fate.TIMED_OUT
@@ -100,6 +100,16 @@ def in_processes(tasks: Iterable[T], passes: Callable[[T], bool], jobs: int) -> 
         for process in running:
             os.kill(process, signal.SIGKILL)
             os.waitpid(process, 0)
+
+
+def _first_to_end(processes: Iterable[int]) -> tuple[int, int]:
+    """One of these processes that has ended, and its status. Others' children are left to them."""
+    while True:
+        for process in processes:
+            ended, status = os.waitpid(process, os.WNOHANG)
+            if ended:
+                return ended, status
+        time.sleep(0.005)
 
 
 def _child(passes: Callable[[T], bool], task: T) -> None:

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,7 +105,9 @@ def test_a_task_that_fails_is_told_from_one_that_passes_and_one_that_is_ended() 
             raise ValueError
         return task == "passes"
 
-    fates = dict(in_processes(["passes", "fails", "raises", "ended"], work, jobs=2))
+    with subprocess.Popen(["true"]) as somebody_elses:
+        fates = dict(in_processes(["passes", "fails", "raises", "ended"], work, jobs=2))
+        assert somebody_elses.wait() == 0
     assert fates == {
         "passes": Fate.SURVIVED,
         "fails": Fate.KILLED,
