@@ -122,6 +122,7 @@ class _Once:
             return None
         if isinstance(caught_exception, ConnectTimeoutError | EndpointConnectionError):
             return 0.0
+        # by chance, or all that were throttled together would come together again; it is no secret
         return random.uniform(0, left) if response and _is_throttled(*response) else None  # noqa: S311
 
 
