@@ -3,15 +3,10 @@
 Rules: "CreateEventSourceMapping" (Lambda API reference) and "Configuring a queue to use with Lambda": the
 function's role must be allowed to receive, to delete and to look at the queue, or the mapping is refused; and
 so is a second mapping of a queue to a function.
-
-On a busy machine an answer is lost now and then, and the SDK asks again. AWS would refuse that too; here the
-same call gets the same answer for a while, or a deploy would fail by chance.
 """
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +19,6 @@ Json = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 
 NEEDED = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-ASKED_AGAIN_SECONDS = 10
 
 
 def install() -> None:
@@ -33,29 +27,19 @@ def install() -> None:
 
 def single(original: Callable[[Json], Response]) -> Callable[[Json], Response]:
     """CreateEventSourceMapping: refused where the queue is mapped to the function already."""
-    asked: dict[str, Json] = {}
 
     def create(data: Json) -> Response:
         source = data.get("EventSourceArn", "")
         name = service._resolve_existing_esm_function(data.get("FunctionName", ""))[0]
         for known in service._esms.values() if source.startswith("arn:aws:sqs:") else ():
             if (known["EventSourceArn"], known["FunctionName"]) == (source, name):
-                if (
-                    asked.get(known["UUID"]) == data
-                    and time.time() < known["LastModified"] + ASKED_AGAIN_SECONDS
-                ):
-                    repeated: Response = service.json_response(service._esm_response(known), 202)
-                    return repeated
                 refused: Response = error_response_json(
                     "ResourceConflictException",
                     f"An event source mapping of {source} to {name} exists: {known['UUID']}",
                     409,
                 )
                 return refused
-        answer = original(data)
-        if answer[0] == 202:
-            asked[json.loads(answer[2])["UUID"]] = data
-        return answer
+        return original(data)
 
     return create
 

@@ -91,6 +91,7 @@ def main() -> None:
     from ministack import app
 
     from scripts.local_aws import (
+        asked_again,
         authorization,
         cognito,
         event_source,
@@ -121,6 +122,7 @@ def main() -> None:
     terraform_drift.install()
     schedules.install()
     versions.install()
+    asked_again.install()
     sys.argv[1:] = []  # it parses them
     app.main()
 
