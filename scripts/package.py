@@ -88,38 +88,45 @@ def build(
 
 def _vendor(requirements: Path, into: Path, architecture: str, python: str) -> None:
     """By uv, which is quicker, but knows nothing of pip's settings: where it finds nothing, by pip."""
-    by_uv = subprocess.run(  # noqa: S603 - a list, no shell
-        [
-            *(uv.find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable),
-            *("--require-hashes", "--requirement", str(requirements), "--target", str(into)),
-            *("--no-deps", "--only-binary", ":all:", "--link-mode", "copy"),
-            *("--python-platform", UV_PLATFORMS[architecture], "--python-version", python),
-        ],
-        capture_output=True,
-        check=False,
+    if by_uv(requirements, into, architecture, python):
+        shutil.rmtree(into, ignore_errors=True)
+        if errors := by_pip(requirements, into, architecture, python):
+            raise click.ClickException(
+                f"The packages of {requirements.name} could not be had for {architecture}, Python {python}: "
+                f"{errors}"
+            )
+
+
+def by_uv(requirements: Path, into: Path, architecture: str, python: str) -> str:
+    """Has uv fetch the packages into a folder; what it says if it cannot, and nothing if it has."""
+    return _errors_of(
+        *(uv.find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable),
+        *("--require-hashes", "--requirement", str(requirements), "--target", str(into)),
+        *("--no-deps", "--only-binary", ":all:", "--link-mode", "copy"),
+        *("--python-platform", UV_PLATFORMS[architecture], "--python-version", python),
     )
-    if by_uv.returncode == 0:
-        return
-    shutil.rmtree(into, ignore_errors=True)
+
+
+def by_pip(requirements: Path, into: Path, architecture: str, python: str) -> str:
+    """Has pip do the same."""
     tag = f"cp{python.replace('.', '')}"
-    done = subprocess.run(  # noqa: S603 - a list, no shell
-        [
-            *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-            *("--require-hashes", "--requirement", str(requirements), "--target", str(into)),
-            *("--no-deps", "--no-compile", "--only-binary", ":all:"),
-            *("--platform", PLATFORMS[architecture], "--python-version", python),
-            *("--implementation", "cp", "--abi", tag, "--abi", "abi3", "--abi", "none"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
+    return _errors_of(
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+        *("--require-hashes", "--requirement", str(requirements), "--target", str(into)),
+        *("--no-deps", "--no-compile", "--only-binary", ":all:"),
+        *("--platform", PLATFORMS[architecture], "--python-version", python),
+        *("--implementation", "cp", "--abi", tag, "--abi", "abi3", "--abi", "none"),
     )
-    if done.returncode:
-        reason = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        raise click.ClickException(
-            f"The packages of {requirements.name} could not be had for {architecture}, Python {python}: "
-            f"{' '.join(reason) or done.stderr.strip()}"
-        )
+
+
+def _errors_of(*command: str) -> str:
+    done = subprocess.run(  # noqa: S603 - a list, no shell
+        command, capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        return ""
+    reason = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    return " ".join(reason) or done.stderr.strip() or f"exit code {done.returncode}"
 
 
 def _files(top: Path, below: str = "") -> Iterator[tuple[str, Path]]:

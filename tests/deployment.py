@@ -316,15 +316,16 @@ class Deployment:
             put(usual, code and package.TARGET.read_bytes())
 
     @contextmanager
-    def catalogues(self, names: Sequence[str]) -> Iterator[dict[str, Catalogue]]:
-        """The system with the categories and texts of some example catalogues, for a while.
+    def catalogues(
+        self, names: Sequence[str], handlers: Sequence[str] = ("deliver", "sweep", "enqueue", "api")
+    ) -> Iterator[dict[str, Catalogue]]:
+        """Some functions with the categories and texts of some example catalogues, for a while.
 
         As an apply would change the functions, and quicker: each is planned elsewhere, and no two have a
         category of the same name.
         """
         catalogues = {name: Catalogue.example(name) for name in names}
         categories = {key: one for each in catalogues.values() for key, one in each.categories.items()}
-        handlers = ("deliver", "sweep", "enqueue", "api")
         with ExitStack() as stack:
             code = with_templates(
                 package.TARGET.read_bytes(), [each.templates for each in catalogues.values()]
@@ -440,4 +441,13 @@ def with_templates(package: bytes, folders: list[Path | None]) -> bytes:
         for folder in filter(None, folders):
             for name, path in sorted(files_of(folder)):
                 new.write(path, f"templates/{name}")
+    return made.getvalue()
+
+
+def with_words(package: bytes, words: str, others: str) -> bytes:
+    """The functions' package with other words in it, as a newer version has."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as old, zipfile.ZipFile(made, "w") as new:
+        for entry in old.infolist():
+            new.writestr(entry, old.read(entry).replace(words.encode(), others.encode()))
     return made.getvalue()

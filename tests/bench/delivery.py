@@ -5,10 +5,11 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from statistics import mean
 from typing import Any
 
 import click
@@ -21,7 +22,7 @@ from scripts.person import Person, wait_for
 from tests.bench.calls import Call, count
 from tests.bench.result import Result, Row, number
 from tests.bench.run import Run
-from tests.bench.statistics import Estimate, ratio, spread
+from tests.bench.statistics import ratio, spread
 from tests.bench.system import System
 from tests.deployment import Deployment
 from tests.page import Paragraph, Table
@@ -58,11 +59,20 @@ class Round:
 
 @dataclass(frozen=True)
 class Streamed:
-    """Rows that went through the stream. seconds: from the first call for one to the last."""
+    """Rows that went through the stream, in batches of up to a size.
 
+    seconds: from the first call for one to the last.
+    """
+
+    size: int
     rows: int
     seconds: float
     invocations: int
+
+    @property
+    def per_row(self) -> float:
+        """Milliseconds for each."""
+        return 1e3 * self.seconds / self.rows
 
 
 def measure(run: Run) -> Result:
@@ -72,7 +82,7 @@ def measure(run: Run) -> Result:
     deployed = system.deploy("ses")
     bench = Bench(run, system, deployed, deployed.member().person)
     # first, since what the handler is given in its process the stream hands over once more
-    streamed = {size: bench.through_the_stream(size) for size in (ALONE, TOGETHER)}
+    streamed = bench.through_the_stream()
     return result(bench.in_process(), streamed)
 
 
@@ -136,9 +146,17 @@ class Bench:
                 child.kill()
         return found
 
-    def through_the_stream(self, size: int) -> Streamed:
+    def through_the_stream(self) -> list[Streamed]:
         """Rows that are written at once, and delivered by the deployed function."""
-        self.run.progress.stage(f"delivery: through the stream, {size} at once")
+        self.run.progress.stage("delivery: through the stream")
+        rounds = self.run.rounds or ROUNDS
+        found: list[Streamed] = []
+        for done in range(rounds):
+            self.run.progress.at(done, rounds)
+            found += [self._streamed(size) for size in (ALONE, TOGETHER)]
+        return found
+
+    def _streamed(self, size: int) -> Streamed:
         with self._mapping(BatchSize=size):
             self.system.fresh()
             invoked = self._invocations()
@@ -152,6 +170,7 @@ class Bench:
 
             wait_for(f"{STREAMED} rows that are sent", ended, within=120)
             return Streamed(
+                size,
                 STREAMED,
                 max(call.at + call.seconds for call in calls) - min(call.at for call in calls),
                 self._invocations() - invoked,
@@ -217,12 +236,13 @@ def _key(call: Call) -> str:
     return key
 
 
-def result(rounds: Sequence[Round], streamed: Mapping[int, Streamed]) -> Result:
+def result(rounds: Sequence[Round], streamed: Sequence[Streamed]) -> Result:
     """The tables."""
     alone, together = ([one for one in rounds if one.size == size] for size in (ALONE, TOGETHER))
     made = count(call for one in together for call in one.calls)
     rows = sum(one.rows for one in together)
-    fast, slow = streamed[TOGETHER], streamed[ALONE]
+    slow, fast = ([one for one in streamed if one.size == size] for size in (ALONE, TOGETHER))
+    slowly, quickly = ([one.per_row for one in those] for those in (slow, fast))
     return Result(
         "Delivery",
         [
@@ -244,20 +264,20 @@ def result(rounds: Sequence[Round], streamed: Mapping[int, Streamed]) -> Result:
             ),
             Row(
                 f"Through the stream, batches of up to {TOGETHER}",
-                Estimate.exact(fast.seconds / fast.rows * 1e3),
+                spread(quickly),
                 "ms",
                 "one at a time",
-                Estimate.exact(slow.seconds / slow.rows * 1e3),
-                Estimate.exact((fast.seconds / fast.rows) / (slow.seconds / slow.rows)),
+                spread(slowly),
+                ratio(quickly, slowly),
             ),
         ],
         [
             Paragraph(
                 f"That is {number(1e3 / spread([one.per_row for one in together]).value)} notifications a "
-                f"second in one process, and {number(fast.rows / fast.seconds)} through the stream, "
-                f"{number(slow.rows / slow.seconds)} with a batch for each: the emulator's calls are most "
-                f"of it. {fast.rows} rows took {fast.invocations} invocations in batches, and "
-                f"{slow.invocations} alone."
+                f"second in one process, and {number(1e3 / spread(quickly).value)} through the stream, "
+                f"{number(1e3 / spread(slowly).value)} with a batch for each: the emulator's calls are most "
+                f"of it. {STREAMED} rows took {number(mean(one.invocations for one in fast))} invocations in "
+                f"batches, and {number(mean(one.invocations for one in slow))} alone."
             ),
             Table(
                 ["Call for one e-mail by SES", "How often", "Could be"],
@@ -274,10 +294,7 @@ def result(rounds: Sequence[Round], streamed: Mapping[int, Streamed]) -> Result:
                 {"size": one.size, "rows": one.rows, "seconds": one.seconds, "own_ms": one.own}
                 for one in rounds
             ],
-            "streamed": {
-                str(size): {"rows": one.rows, "seconds": one.seconds, "invocations": one.invocations}
-                for size, one in streamed.items()
-            },
+            "streamed": [asdict(one) for one in streamed],
             "calls": {name: times / rows for name, times in made.items()},
         },
     )

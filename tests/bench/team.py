@@ -1,6 +1,7 @@
 """What the team waits for: building, planning, applying and testing, and what that goes to."""
 
 import re
+import time
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import altair
+import click
 
 from scripts import package
 from scripts.environment import BUILD
 from tests.bench.result import Result, Row, number
 from tests.bench.run import Run
-from tests.bench.statistics import Estimate
+from tests.bench.statistics import Estimate, ratio, spread
 from tests.bench.system import Spent, Step
 from tests.page import Block, Chart, Paragraph, Table
 
 # what `make test` leaves
 REPORT = BUILD / "tests.xml"
+ROUNDS = 5
 # so many of an apply's resources, and of the tests, are shown
 MOST = 15
 
@@ -55,6 +58,7 @@ class Tested:
 def measure(run: Run) -> Result:
     """Builds, and deploys twice if no section has done so; tells of the last `make test`."""
     system = run.system
+    fetched = _fetched(run)
     run.progress.stage("team: building, planning and applying")
     with system.timed("package"):
         package.build(run.folder / "team.zip")
@@ -63,7 +67,25 @@ def measure(run: Run) -> Result:
         if len(system.steps) < 2:
             system.deploy(way)
     tested = report_of(REPORT) if REPORT.exists() else None
-    return result(system.spent, system.steps, tested)
+    return result(system.spent, system.steps, tested, fetched)
+
+
+def _fetched(run: Run) -> dict[str, list[float]]:
+    """The seconds that uv and pip take for what the package depends on, in turns, once each has it."""
+    run.progress.stage("team: uv and pip")
+    rounds = run.rounds or ROUNDS
+    took: dict[str, list[float]] = {"uv": [], "pip": []}
+    requirements = package.SOURCE / "requirements.txt"
+    for done in range(1 + rounds):
+        run.progress.at(done, rounds)
+        for name, fetch in (("uv", package.by_uv), ("pip", package.by_pip)):
+            began = time.monotonic()
+            errors = fetch(requirements, run.folder / f"{name}-{done}", "arm64", "3.13")
+            if errors:
+                raise click.ClickException(f"{name} could not fetch what the package depends on: {errors}")
+            if done:
+                took[name].append(time.monotonic() - began)
+    return took
 
 
 def report_of(report: Path) -> Tested:
@@ -89,10 +111,20 @@ def part_of(case: ElementTree.Element) -> str:
     return f"{folder}, {way[1].upper()}" if folder == "integration" and way else folder
 
 
-def result(spent: Mapping[str, Spent], steps: Mapping[str, Sequence[Step]], tested: Tested | None) -> Result:
+def result(
+    spent: Mapping[str, Spent],
+    steps: Mapping[str, Sequence[Step]],
+    tested: Tested | None,
+    fetched: Mapping[str, Sequence[float]],
+) -> Result:
     """The tables and drawings."""
-    rows = [_row(what, one, steps.get(what, ())) for what, one in spent.items()]
+    uv, pip = fetched["uv"], fetched["pip"]
+    rows = [
+        Row("Fetching what the package needs, by uv", spread(uv), "s", "by pip", spread(pip), ratio(uv, pip)),
+        *(_row(what, one, steps.get(what, ())) for what, one in spent.items()),
+    ]
     blocks: list[Block] = [
+        Paragraph(_CUT),
         Paragraph(
             "An apply is compared with the sum of its resources' own times: the lower the ratio, the more "
             "goes on side by side. The resources wait for each other and for what the provider waits for "
@@ -137,6 +169,14 @@ def result(spent: Mapping[str, Spent], steps: Mapping[str, Sequence[Step]], test
         "tests": {"seconds": tested.seconds, "parts": tested.parts} if tested else None,
     }
     return Result("The team's own time", rows, blocks, data)
+
+
+_CUT = (
+    "What cut it: uv fetches before pip does; the package is only written anew if its bytes differ, and "
+    "then Terraform has nothing to do for it; the system is applied once for all tests of a way, and the "
+    "second way is a change of the first, in one setting; a function's process stays for its next event, as "
+    "on Lambda; tests that share nothing run side by side."
+)
 
 
 def _row(what: str, spent: Spent, steps: Sequence[Step]) -> Row:

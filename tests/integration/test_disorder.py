@@ -15,10 +15,11 @@ from notifications.erasure_job import ERASING, erasure_id
 from notifications.notification import Notification, milliseconds
 from notifications.outbox import ERASURES
 from notifications.rows import marshal
+from scripts import package
 from scripts.catalogue import Catalogue
 from scripts.person import Person, wait_for
 from tests.accounts import made_by_administrator
-from tests.deployment import Deployment, Row
+from tests.deployment import Deployment, Row, with_words
 from tests.samples import sample
 
 from .conftest import ONCE
@@ -26,6 +27,7 @@ from .conftest import ONCE
 pytestmark = [pytest.mark.needs("mailbox"), ONCE]
 MANY = 120
 AT_ONCE = 4
+OLD, NEW = "are getting it ready", "are packing it"
 
 
 @contextmanager
@@ -49,8 +51,7 @@ def stream_stopped(system: Deployment) -> Iterator[Callable[[], None]]:
 def at_once(system: Deployment, handler: str, until: Callable[[], bool], within: float = 60) -> list[Any]:
     """Calls a function again and again, several at once, until something is so; what they have answered.
 
-    Half of them call the version that is live, half the newest one, in processes of their own. The code of
-    both is the same: what one version makes of another's rows is in the functions' tests of versions.
+    Half of them call the version that is live, half the newest one, in processes of their own.
     """
     name, alias = system.live(handler).values()
     over = threading.Event()
@@ -71,6 +72,22 @@ def at_once(system: Deployment, handler: str, until: Callable[[], bool], within:
         finally:
             over.set()
         return [answer for each in calls for answer in each.result()]
+
+
+@contextmanager
+def newest(system: Deployment, handler: str, code: bytes) -> Iterator[None]:
+    """Other code for a function that is not live yet, as in the middle of a deploy."""
+    name = system.live(handler)["FunctionName"]
+
+    def put(package: bytes) -> None:
+        system.functions.update_function_code(FunctionName=name, ZipFile=package)
+        system.functions.get_waiter("function_updated_v2").wait(FunctionName=name)
+
+    put(code)
+    try:
+        yield
+    finally:
+        put(package.TARGET.read_bytes())
 
 
 def rows_for(people: list[Person], mark: str, data: Row) -> list[Row]:
@@ -100,11 +117,15 @@ def write(system: Deployment, rows: list[Row]) -> None:
         system.dynamodb.batch_write_item(RequestItems={table: requests[start : start + 25]})
 
 
-def test_while_the_stream_is_behind_sweeps_at_once_send_all_and_it_finds_nothing_left(
+def test_while_the_stream_is_behind_sweeps_of_two_versions_send_all_and_it_finds_nothing_left(
     system: Deployment,
 ) -> None:
     data = sample(Catalogue.example("shop"), "orders")
-    with system.crowd(MANY, Preferences={"orders": {EMAIL: True}}) as people:
+    newer = with_words(package.TARGET.read_bytes(), OLD, NEW)
+    with (
+        system.crowd(MANY, Preferences={"orders": {EMAIL: True}}) as people,
+        newest(system, "sweep", newer),
+    ):
         with stream_stopped(system) as go_on:
             rows = rows_for(people, "behind", data)
             write(system, rows)
@@ -117,8 +138,27 @@ def test_while_the_stream_is_behind_sweeps_at_once_send_all_and_it_finds_nothing
             go_on()
             at_once(system, "sweep", lambda: sent() == MANY)
         addresses = {person.email for person in people}
-        mails = Counter(to for mail in system.application.mailbox.all() for to in mail.to if to in addresses)
-    assert mails == dict.fromkeys(addresses, 1)
+        received = [mail for mail in system.application.mailbox.all() if addresses & {*mail.to}]
+    assert Counter(to for mail in received for to in mail.to) == dict.fromkeys(addresses, 1)
+    assert {NEW in mail.text for mail in received} == {True, False}, "both versions have sent"
+
+
+def test_what_only_a_newer_version_knows_waits_until_it_delivers(system: Deployment) -> None:
+    """In the middle of a deploy `enqueue` has it, and `deliver` and `sweep` are yet to."""
+    with system.crowd(1) as (person,):
+        with system.catalogues(["bank"], ["enqueue"]) as newer:
+            asked = system.ask("statements", person, data=sample(newer["bank"], "statements"))
+            row = system.wait_state(asked, "QUEUED")
+            system.sweep(asked)
+            left = system.notification(asked)
+        assert left
+        assert (left["State"], left["Attempts"]) == ("QUEUED", 0)
+        assert left["DueAt"] > row["DueAt"], "it was taken, and put off"
+        assert system.application.mailbox.of(person.email) == []
+        with system.catalogues(["bank"], ["deliver", "sweep"]):
+            system.sweep(asked)
+            system.wait_state(asked, "SENT")
+        assert len(system.application.mailbox.of(person.email)) == 1
 
 
 def test_broadcasts_at_once_write_one_row_for_each_person(system: Deployment) -> None:

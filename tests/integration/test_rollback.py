@@ -1,10 +1,8 @@
 """Back to the package before, which then really runs, and forward again."""
 
-import io
 import os
 import subprocess
 import sys
-import zipfile
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -14,7 +12,7 @@ from scripts import package
 from scripts.environment import ROOT
 from scripts.functions import Functions
 from scripts.person import WELCOME, Person
-from tests.deployment import Deployment
+from tests.deployment import Deployment, with_words
 
 from .conftest import ONCE
 
@@ -24,11 +22,7 @@ OLD, NEW = "has been successfully created", "is a newer one"
 
 def newer() -> bytes:
     """The package with another welcome."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(package.TARGET) as old, zipfile.ZipFile(made, "w") as new:
-        for entry in old.infolist():
-            new.writestr(entry, old.read(entry).replace(OLD.encode(), NEW.encode()))
-    return made.getvalue()
+    return with_words(package.TARGET.read_bytes(), OLD, NEW)
 
 
 def roll_back(system: Deployment) -> str:

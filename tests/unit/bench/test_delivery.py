@@ -24,7 +24,7 @@ def test_what_a_row_takes_is_told_apart_from_what_its_calls_take() -> None:
     assert one.own == pytest.approx(100)
     shown = result(
         [one, Round(size=100, rows=4, seconds=0.6, calls=calls[:2])],
-        {1: Streamed(10, 2.0, 10), 100: Streamed(10, 1.0, 1)},
+        [Streamed(1, 10, 2.0, 10), Streamed(100, 10, 1.0, 1)],
     )
     assert [row.ratio and pytest.approx(row.ratio.value) for row in shown.rows] == [0.5, 0.5, 0.5]
     assert shown.data["calls"] == {"kms GenerateMac": 0.5}

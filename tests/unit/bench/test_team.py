@@ -25,7 +25,8 @@ def shown(tmp_path: Path) -> Result:
     report = tmp_path / "tests.xml"
     report.write_text(REPORT)
     steps = [Step("a", 0, 25), Step("b", 0, 5), Step("c", 25, 45)]
-    return result({"apply": Spent(50, 25)}, {"apply": steps}, report_of(report))
+    fetched = {"uv": [1.0], "pip": [4.0]}
+    return result({"apply": Spent(50, 25)}, {"apply": steps}, report_of(report), fetched)
 
 
 def test_tests_are_summed_by_part_the_longest_first(shown: Result) -> None:
@@ -38,7 +39,9 @@ def test_tests_are_summed_by_part_the_longest_first(shown: Result) -> None:
 
 
 def test_what_runs_side_by_side_is_compared_with_one_after_the_other(shown: Result) -> None:
-    apply, tests = shown.rows
+    fetched, apply, tests = shown.rows
+    assert fetched.ratio
+    assert fetched.ratio.value == 0.25
     assert apply.ratio
     assert apply.ratio.value == 1
     assert tests.ratio
