@@ -10,7 +10,7 @@ from tests.bench.result import Result, Row
 from tests.bench.run import Run
 from tests.bench.statistics import ratio, spread
 from tests.bench.stub import BUNDLE, stub
-from tests.bench.triggers import BARE, OBVIOUS, OURS, emulator, event_for, triggers
+from tests.bench.triggers import BARE, OBVIOUS, OURS, emulator, event_for, share_of_the_call, triggers
 from tests.page import Chart, Paragraph
 
 ROUNDS = 15
@@ -81,6 +81,7 @@ def _row(what: str, found: dict[str, list[float]], other: str, unit: str, aim: f
         *(what, spread(found[OURS]), unit, other, spread(found[other])),
         ratio=ratio(found[OURS], found[other]),
         aim=aim,
+        why=share_of_the_call(found) if aim else "",
     )
 
 

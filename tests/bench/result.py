@@ -16,7 +16,7 @@ class Row:
     """One thing that was measured.
 
     unit: of ours and the other. against: what the other is. aim: what the ratio, or ours where there is no
-    ratio, is at most to be. note: what is to be known with it, as why the aim is missed.
+    ratio, is at most to be. why: the reason, should the aim be missed.
     """
 
     what: str
@@ -26,7 +26,7 @@ class Row:
     other: Estimate | None = None
     ratio: Estimate | None = None
     aim: float | None = None
-    note: str = ""
+    why: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -58,7 +58,7 @@ class Result:
     @property
     def section(self) -> Section:
         """The section of the page."""
-        notes = [f"{row.what}: {row.note}" for row in self.rows if row.note]
+        notes = [f"{row.what}: {row.why}" for row in self.rows if row.why and row.verdict == "missed"]
         rows = [Table(COLUMNS, [row.cells(amount) for row in self.rows])] if self.rows else []
         return Section(self.title, [*rows, *map(Paragraph, notes), *self.blocks])
 

@@ -10,7 +10,7 @@ from tests.bench.result import Result, Row
 from tests.bench.run import Run
 from tests.bench.statistics import ratio, spread
 from tests.bench.stub import stub
-from tests.bench.triggers import BARE, OBVIOUS, OURS, emulator, event_for, triggers
+from tests.bench.triggers import BARE, OBVIOUS, OURS, emulator, event_for, share_of_the_call, triggers
 from tests.page import Block, Chart, Paragraph
 
 ROUNDS = 200
@@ -41,6 +41,7 @@ def measure(run: Run) -> Result:
                     *(spread(took[OURS]), "ms", other, spread(took[other])),
                     ratio=ratio(took[OURS], took[other]),
                     aim=aim,
+                    why=share_of_the_call(took),
                 )
             )
         values = [{"trigger": name, "ms": ms} for name, times in took.items() for ms in times]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.bench.result import COLUMNS, Result, Row, amount, median, number
 from tests.bench.statistics import Estimate
+from tests.page import Paragraph
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,12 @@ def test_a_terminal_has_no_room_for_ranges() -> None:
 
 def test_an_exact_value_has_no_range() -> None:
     assert amount(Estimate.exact(3), "calls") == "3 calls"
+
+
+@pytest.mark.parametrize(("aim", "told"), [(2, []), (0.5, ["a: it is far"])])
+def test_why_an_aim_is_missed_is_told_where_it_is(aim: float, told: list[str]) -> None:
+    section = Result("t", [Row("a", Estimate.exact(1), "ms", aim=aim, why="it is far")]).section
+    assert [block.text for block in section.blocks if isinstance(block, Paragraph)] == told
 
 
 def test_a_result_is_data_with_its_verdicts() -> None:
