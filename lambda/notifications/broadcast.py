@@ -7,6 +7,7 @@ once, and the cursor need not be a row that is still there.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -156,7 +157,7 @@ class FanOut:
     slice_size: int = SLICE
     workers: int = WORKERS
 
-    def advance(self, due: Due, time_for_another: Callable[[], bool]) -> dict[str, int]:
+    def advance(self, due: Due, time_for_another: Callable[[], bool]) -> Counter[str]:
         """Goes on with a broadcast, for as long as there is time for another slice.
 
         No lease is outlived: a function that is given less time than a lease claims the broadcast first.
@@ -168,7 +169,7 @@ class FanOut:
             botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError: DynamoDB could not be read or
                 written. The slice is done again, by whoever takes the broadcast next.
         """
-        tally: dict[str, int] = {}
+        tally: Counter[str] = Counter()
         try:
             claim = self.outbox.claim(due, self.clock())
         except ClientError as error:
@@ -193,7 +194,7 @@ class FanOut:
         return tally
 
     def _go_on(
-        self, claim: Claim, job: Broadcast, time_for_another: Callable[[], bool], tally: dict[str, int]
+        self, claim: Claim, job: Broadcast, time_for_another: Callable[[], bool], tally: Counter[str]
     ) -> None:
         cursor, count, unreadable = job.cursor, job.count, job.unreadable
         with ThreadPoolExecutor(self.workers) as pool:
@@ -206,8 +207,7 @@ class FanOut:
                     return
                 people, following = self._slice(cursor)
                 fates = list(pool.map(lambda person: self._write(job, person), people))
-                for fate in fates:
-                    tally[fate] = tally.get(fate, 0) + 1
+                tally.update(fates)
                 count += fates.count(Fate.WRITTEN) + fates.count(Fate.THERE)
                 unreadable += fates.count(Fate.UNREADABLE)
                 counted: Changes = {"Count": count, "Unreadable": unreadable}
@@ -224,13 +224,12 @@ class FanOut:
         claim: Claim,
         state: str,
         reason: str,
-        tally: dict[str, int],
+        tally: Counter[str],
         counted: Changes | None = None,
     ) -> None:
         ended: Changes = {"State": state, "Reason": reason, **(counted or {})}
         if self.outbox.write(claim, ended, removes=("Cursor",)):
-            name = state.title().replace("_", "")
-            tally[name] = tally.get(name, 0) + 1
+            tally[state.title().replace("_", "")] = 1
 
     def _slice(self, cursor: str) -> tuple[list[dict[str, Any]], str]:
         """The users after the cursor, a bounded number, and the next cursor, which is empty at the end."""
@@ -243,8 +242,8 @@ class FanOut:
             ExpressionAttributeNames={"#sub": "Sub"},
             **({"ExclusiveStartKey": marshal({"UserID": cursor})} if cursor else {}),
         )
-        last = unmarshal(page.get("LastEvaluatedKey", {}))
-        return [unmarshal(item) for item in page["Items"]], last.get("UserID", "")
+        following = unmarshal(page["LastEvaluatedKey"])["UserID"] if "LastEvaluatedKey" in page else ""
+        return [unmarshal(item) for item in page["Items"]], following
 
     def _write(self, job: Broadcast, person: Mapping[str, Any]) -> Fate:
         """One person's row, if the person is meant and still there."""

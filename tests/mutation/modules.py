@@ -24,6 +24,7 @@ MODULES = {
     "feedback": ("feedback",),
     "users": ("users",),
     "tokens": ("tokens",),
+    "broadcast": ("broadcast",),
 }
 
 

@@ -121,6 +121,16 @@ def tables(aws: None) -> Tables:
     return Tables()
 
 
+def asked(tables: Tables, operation: str, parameter: str) -> list[object]:
+    """What DynamoDB is asked from now on."""
+    values: list[object] = []
+    tables.client.meta.events.register(
+        f"provide-client-params.dynamodb.{operation}",
+        lambda params, **_: values.append(params.get(parameter)),
+    )
+    return values
+
+
 @pytest.fixture
 def load_handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ModuleType]]:
     """Starts a function: imports its handler anew, with the environment that it is to find."""

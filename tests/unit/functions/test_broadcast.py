@@ -2,26 +2,38 @@
 
 import itertools
 import json
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import get_ident
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.broadcast import SLICE_SECONDS, Broadcast, FanOut
-from notifications.notification import LEASE, STREAM_GRACE, InvalidRowError, milliseconds, timestamp
+from notifications.broadcast import SLICE, SLICE_SECONDS, WORKERS, Broadcast, FanOut
+from notifications.clients import DELIVERY
+from notifications.notification import (
+    HISTORY,
+    LEASE,
+    MAKE_WAY,
+    STREAM_GRACE,
+    InvalidRowError,
+    Notification,
+    milliseconds,
+    timestamp,
+)
 from notifications.outbox import BROADCASTS, Cancelled, Outbox
 from notifications.registration import Person, record_of
-from notifications.rows import marshal
+from notifications.rows import KEY_BYTES, marshal
 
-from .conftest import NOTIFICATIONS, USERS, Clock, Tables
+from .conftest import NOTIFICATIONS, USERS, Clock, Tables, asked
 
 PEOPLE = 40
 SALE = "app#sale"
@@ -82,6 +94,10 @@ def users(numbers: range) -> list[str]:
     return sorted(person(number).user_id for number in numbers)
 
 
+def failure(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code}}, "any operation")
+
+
 def test_everybody_gets_a_row_of_their_own(fan_out: FanOut, tables: Tables, clock: Clock) -> None:
     register(tables, range(PEOPLE))
     accept(tables)
@@ -96,8 +112,36 @@ def test_everybody_gets_a_row_of_their_own(fan_out: FanOut, tables: Tables, cloc
     assert (row["Category"], row["Template"], row["Data"]) == ("promotions", "promotions", {"discount": 20})
     assert (row["GoodUntil"], row["CreatedAt"]) == (timestamp(BROADCAST.good_until), timestamp(clock.now))
     assert (row["State"], row["DueAt"]) == ("QUEUED", milliseconds(clock.now + STREAM_GRACE))
-    assert (job(tables)["State"], job(tables)["Count"]) == ("FANNED_OUT", PEOPLE)
-    assert {"Cursor", "DueAt", "DueShard", "LeaseEnd"} & job(tables).keys() == set()
+    ended = job(tables)
+    assert (ended["State"], ended["Reason"], ended["Count"]) == ("FANNED_OUT", "", PEOPLE)
+    assert {"Cursor", "DueAt", "DueShard", "LeaseEnd"} & ended.keys() == set()
+
+
+def test_the_users_are_read_as_they_stand_and_no_more_of_them_than_is_needed(
+    fan_out: FanOut, tables: Tables
+) -> None:
+    register(tables, range(PEOPLE))
+    accept(tables)
+    consistent, limits = asked(tables, "Scan", "ConsistentRead"), asked(tables, "Scan", "Limit")
+    run(fan_out, slices=2)
+    assert (consistent, limits) == ([True] * 2, [7] * 2)
+
+
+def test_so_many_write_at_once_as_there_are_workers(fan_out: FanOut, tables: Tables) -> None:
+    seen: list[int] = []
+
+    def slowly(*_arguments: Any) -> str:
+        seen.append(get_ident())
+        time.sleep(0.01)
+        return "Written"
+
+    fan_out = replace(fan_out, workers=2)
+    register(tables, range(7))
+    accept(tables)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FanOut, "_write", slowly)
+        assert run(fan_out) == {"Written": 7, "FannedOut": 1}
+    assert len(set(seen)) == 2
 
 
 def test_some_thousand_people_are_reached_in_slices_over_many_invocations(
@@ -178,22 +222,23 @@ def test_whoever_dies_on_the_way_leaves_nobody_out_and_nobody_twice(
     assert recipients(tables) == users(range(PEOPLE))
 
 
+@pytest.mark.parametrize("error", [failure("ThrottlingException"), BotoCoreError()], ids=["AWS", "the way"])
 def test_a_slice_that_failed_is_done_again_soon(
-    fan_out: FanOut, tables: Tables, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    fan_out: FanOut, tables: Tables, clock: Clock, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     register(tables, range(PEOPLE))
     accept(tables)
     write = tables.client.transact_write_items
-    throttled = ClientError({"Error": {"Code": "ThrottlingException"}}, "TransactWriteItems")
-    answers = Mock(side_effect=[None] * 10 + [throttled])
+    answers = Mock(side_effect=[None] * 10 + [error])
     with monkeypatch.context() as patch:
         patch.setattr(
             tables.client, "transact_write_items", lambda **arguments: answers() or write(**arguments)
         )
-        with pytest.raises(ClientError):
+        with pytest.raises(type(error)):
             run(fan_out)
     assert (len(recipients(tables)), job(tables)["Count"]) == (10, 7)
-    clock.forward(seconds=5)
+    clock.now += MAKE_WAY
+    assert job(tables)["DueAt"] == milliseconds(clock.now)
     assert run(fan_out) == {"WasThere": 3, "Written": 30, "FannedOut": 1}
     assert job(tables)["Count"] == PEOPLE
 
@@ -301,7 +346,7 @@ def test_a_broadcast_that_is_too_late_reaches_nobody(fan_out: FanOut, tables: Ta
     accept(tables)
     clock.now = BROADCAST.good_until
     assert run(fan_out) == {"Expired": 1}
-    assert (job(tables)["State"], recipients(tables)) == ("EXPIRED", [])
+    assert (job(tables)["State"], job(tables)["Reason"], recipients(tables)) == ("EXPIRED", "TooLate", [])
 
 
 def test_a_broadcast_waits_for_its_time(fan_out: FanOut, tables: Tables, clock: Clock) -> None:
@@ -331,7 +376,9 @@ def test_a_broadcast_to_nobody_is_done(fan_out: FanOut, tables: Tables) -> None:
     assert run(fan_out) == {"FannedOut": 1}
 
 
-@pytest.mark.parametrize("name", ["AcceptedAt", "GoodUntil", "Category", "Data", "Count"])
+@pytest.mark.parametrize(
+    "name", ["RequestedAt", "AcceptedAt", "GoodUntil", "Category", "Data", "Count", "Unreadable"]
+)
 def test_a_broadcast_that_cannot_be_read_ends_where_an_operator_sees_it(
     fan_out: FanOut, tables: Tables, name: str
 ) -> None:
@@ -340,6 +387,40 @@ def test_a_broadcast_that_cannot_be_read_ends_where_an_operator_sees_it(
     tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(row))
     assert run(fan_out) == {"Failed": 1}
     assert (job(tables)["State"], job(tables)["Reason"]) == ("FAILED", f"InvalidRow: {name} is missing")
+
+
+def test_a_broadcast_that_cannot_even_be_claimed_ends_once(
+    fan_out: FanOut, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when `Attempts` is a text. moto then leaves half of the claim behind, which DynamoDB does not."""
+    accept(tables)
+    (due,) = fan_out.outbox.due(BROADCASTS, START)
+    monkeypatch.setattr(Outbox, "claim", Mock(side_effect=failure("ValidationException")))
+    assert fan_out.advance(due, lambda: True) == {"Failed": 1}
+    row = job(tables)
+    assert (row["State"], row["Reason"]) == ("FAILED", "InvalidRow: it cannot be claimed")
+    assert "DueAt" not in row
+    assert fan_out.advance(due, lambda: True) == {}
+
+
+def test_a_broadcast_that_cannot_be_claimed_now_stays(
+    fan_out: FanOut, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(tables)
+    before = job(tables)
+    monkeypatch.setattr(Outbox, "claim", Mock(side_effect=failure("ThrottlingException")))
+    with pytest.raises(ClientError):
+        run(fan_out)
+    assert job(tables) == before
+
+
+def test_a_broadcast_that_another_has_claimed_is_left_to_them(fan_out: FanOut, tables: Tables) -> None:
+    accept(tables)
+    (due,) = fan_out.outbox.due(BROADCASTS, START)
+    assert fan_out.outbox.claim(due, START)
+    before = job(tables)
+    assert fan_out.advance(due, lambda: True) == {}
+    assert job(tables) == before
 
 
 @given(
@@ -355,8 +436,102 @@ def test_any_row_is_a_broadcast_or_an_invalid_row(row: dict[str, Any]) -> None:
         Broadcast.from_row({**row, "GoodUntil": 1})
 
 
-def test_a_broadcast_comes_back_from_its_row() -> None:
-    assert Broadcast.from_row(BROADCAST.to_row(START)) == BROADCAST
+@pytest.mark.parametrize("cursor", ["", "user-6"])
+def test_a_broadcast_comes_back_from_its_row(cursor: str) -> None:
+    broadcast = replace(BROADCAST, count=7, unreadable=2)
+    row = broadcast.to_row(START) | ({"Cursor": cursor} if cursor else {})
+    assert Broadcast.from_row(row) == replace(broadcast, cursor=cursor)
+
+
+def test_a_broadcast_begins_with_nobody() -> None:
+    new = Broadcast(SALE, "promotions", START, START, START)
+    assert (new.cursor, new.count, new.unreadable) == ("", 0, 0)
+
+
+def test_a_broadcast_is_a_row_for_the_function_that_does_broadcasts() -> None:
+    assert BROADCAST.to_row(START + timedelta(hours=1)) == {
+        "NotificationID": SALE,
+        "Category": "promotions",
+        "Template": "promotions",
+        "Data": {"discount": 20},
+        "State": "FANNING_OUT",
+        "Attempts": 0,
+        "CreatedAt": timestamp(START),
+        "RequestedAt": timestamp(START - timedelta(seconds=1)),
+        "AcceptedAt": timestamp(START),
+        "GoodUntil": timestamp(START + timedelta(hours=24)),
+        "DueAt": milliseconds(START + timedelta(hours=1)),
+        "DueShard": BROADCASTS,
+        "Count": 0,
+        "Unreadable": 0,
+        "ExpiresAt": int((START + timedelta(hours=24) + HISTORY).timestamp()),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"Category": 5}, "TypeError"),
+        ({"Category": "ä" * (KEY_BYTES // 2) + "x"}, "TypeError"),
+        ({"Cursor": 5}, "TypeError"),
+        ({"Data": 5}, "TypeError"),
+        ({"Count": "many"}, "ValueError"),
+        ({"GoodUntil": "2026-11-23"}, "ValueError"),
+        ({"GoodUntil": "9999-12-31T00:00:00Z"}, "OverflowError"),
+        ({"Unreadable": 10**40}, "Rounded"),
+    ],
+)
+def test_a_row_that_is_no_broadcast_is_refused_without_its_values(
+    changes: dict[str, Any], error: str
+) -> None:
+    with pytest.raises(InvalidRowError, match=f"^a broadcast cannot be read: {error}$"):
+        Broadcast.from_row(BROADCAST.to_row(START) | changes)
+
+
+def test_a_category_may_be_as_long_as_a_key() -> None:
+    longest = "ä" * (KEY_BYTES // 2)
+    assert Broadcast.from_row(BROADCAST.to_row(START) | {"Category": longest}).category == longest
+
+
+def test_one_persons_row_waits_for_the_stream_and_is_good_as_long_as_the_broadcast() -> None:
+    now = START + timedelta(minutes=1)
+    broadcast = Broadcast.from_row(BROADCAST.to_row(START))
+    person = {"UserID": "ada", "Sub": "sub-ada", "RegisteredAt": timestamp(START)}
+    expected = Notification(
+        notification_id=f"{SALE}#{milliseconds(BROADCAST.requested_at)}#sub-ada",
+        user_id="ada",
+        sub="sub-ada",
+        category="promotions",
+        template="promotions",
+        data={"discount": 20},
+        created_at=now,
+        good_until=BROADCAST.good_until,
+        due_at=now + STREAM_GRACE,
+    )
+    assert broadcast.row_for(person, now) == expected.to_row()
+
+
+@pytest.mark.parametrize(
+    ("person", "sentence"),
+    [
+        ({"UserID": 5, "Sub": "s", "RegisteredAt": timestamp(START)}, "UserID or Sub is not a text"),
+        ({"UserID": "ada", "Sub": 5, "RegisteredAt": timestamp(START)}, "UserID or Sub is not a text"),
+        ({"UserID": "ada", "Sub": "", "RegisteredAt": timestamp(START)}, "UserID or Sub is not a text"),
+        ({"UserID": "ada", "Sub": "s"}, "RegisteredAt cannot be read"),
+        ({"UserID": "ada", "Sub": "s", "RegisteredAt": "2026-11-22"}, "RegisteredAt cannot be read"),
+    ],
+)
+def test_a_person_who_cannot_be_read_is_told_by_the_attribute(
+    person: Mapping[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InvalidRowError, match=f"^{sentence}$"):
+        BROADCAST.row_for(person, START)
+
+
+def test_a_slice_is_full_rounds_of_its_workers_between_two_other_calls() -> None:
+    fan_out = FanOut(Mock(), USERS)
+    assert (fan_out.slice_size, fan_out.workers) == (SLICE, WORKERS)
+    assert (SLICE / WORKERS + 2) * DELIVERY.worst_case_seconds == SLICE_SECONDS
 
 
 # --- the function
@@ -422,7 +597,7 @@ def test_a_broadcast_that_fails_does_not_hold_up_the_others(
     accept(tables, new_broadcast("one"))
     accept(tables, new_broadcast("two"))
     claim = Outbox.claim
-    failing = Mock(side_effect=[ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")])
+    failing = Mock(side_effect=[failure("ThrottlingException")])
 
     def fail_once(*arguments: Any) -> Any:
         return claim(*arguments) if failing.called else failing()

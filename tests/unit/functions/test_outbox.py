@@ -22,7 +22,7 @@ from notifications.outbox import (
 from notifications.registration import Registry, welcome_of
 from notifications.rows import marshal
 
-from .conftest import ADA, BOB, NOTIFICATIONS, USERS, Clock, Tables
+from .conftest import ADA, BOB, NOTIFICATIONS, USERS, Clock, Tables, asked
 
 GIVEN_UP = Outcome(State.FAILED, "Reason")
 
@@ -228,16 +228,6 @@ def test_rows_are_found_by_the_names_that_are_in_the_tables_out_there() -> None:
     assert (DUE_INDEX, BY_USER_INDEX) == ("Due", "ByUser")
     assert (BROADCASTS, ERASURES, RECONCILIATIONS) == ("broadcast", "erasure", "reconciliation")
     assert {"FANNING_OUT", "FANNED_OUT"} == {FANNING_OUT, FANNED_OUT}
-
-
-def asked(tables: Tables, operation: str, parameter: str) -> list[object]:
-    """What DynamoDB is asked from now on."""
-    values: list[object] = []
-    tables.client.meta.events.register(
-        f"provide-client-params.dynamodb.{operation}",
-        lambda params, **_: values.append(params.get(parameter)),
-    )
-    return values
 
 
 def put(tables: Tables, row: dict[str, object]) -> None:

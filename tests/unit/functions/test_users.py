@@ -9,7 +9,7 @@ from notifications.preferences import InvalidPreferencesError, Preferences
 from notifications.rows import marshal
 from notifications.users import Device, User, Users
 
-from .conftest import USERS, Clock, Tables
+from .conftest import USERS, Clock, Tables, asked
 
 ADA = User("ada", "sub-ada", "ada@example.com")
 RECORD: dict[str, Any] = {
@@ -88,12 +88,9 @@ def test_a_user_name_that_has_passed_to_somebody_else_is_nobodys(tables: Tables)
 
 
 def test_a_record_is_read_as_it_stands(tables: Tables) -> None:
-    users, asked = put(tables), list[bool]()
-    tables.client.meta.events.register(
-        "provide-client-params.dynamodb.GetItem", lambda params, **_: asked.append(params["ConsistentRead"])
-    )
+    users, consistent = put(tables), asked(tables, "GetItem", "ConsistentRead")
     users.record("ada")
-    assert asked == [True]
+    assert consistent == [True]
 
 
 def test_a_subscription_is_kept_for_the_person_alone(tables: Tables) -> None:
