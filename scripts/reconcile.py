@@ -31,7 +31,6 @@ from notifications.outbox import Outbox
 from notifications.pace import Pace
 from notifications.reconciliation import (
     LIST_QUOTA,
-    READ_QUOTA,
     REPAIRS_PER_SECOND,
     SETTLED,
     PlaceLostError,
@@ -49,6 +48,8 @@ from scripts.stack import Stack, confirm, env_option, environment_named, plainly
 # More than this of all records, and it is more likely that the pool is the wrong one
 FEW = 0.05
 RATE = LIST_QUOTA / 3
+# "Quotas in Amazon Cognito", UserRead: requests a second in an account and Region, as LIST_QUOTA
+READ_QUOTA = 120
 # "Scan": a page is of 1 MB, 128 read units, and a partition of the table gives 3,000 a second
 SCANS_PER_SECOND = 5
 # SNS: filter policies of a topic, one for each person

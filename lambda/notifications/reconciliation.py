@@ -39,9 +39,9 @@ from notifications.user_pool import attributes
 # ListUsers gives no more at once; BatchGetItem would take 100 keys
 PAGE = 60
 WORKERS = 8
-# "Quotas in Amazon Cognito", requests a second in an account and Region: UserList 30, UserRead 120. Both are
-# shared with the applications, and UserList cannot be raised
-LIST_QUOTA, READ_QUOTA = 30, 120
+# "Quotas in Amazon Cognito", UserList: requests a second in an account and Region. They are shared with the
+# applications, and cannot be raised
+LIST_QUOTA = 30
 # Cognito lets 50 people sign up or confirm a second: 25 registrations, which all that is behind them bears
 REPAIRS_PER_SECOND = 25
 # Cognito waits for its trigger five seconds, three times: whoever was changed since may be in its hands

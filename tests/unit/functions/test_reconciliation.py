@@ -1,9 +1,12 @@
 """Whoever should have a record gets what the trigger would have written, once, and nobody else anything."""
 
 import itertools
+import threading
+import time
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock
 
@@ -14,11 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from notifications import erasure_job
+from notifications import reconciliation as reconciliation_module
+from notifications.clock import utc_now
+from notifications.notification import EPOCH
 from notifications.outbox import Outbox
 from notifications.pace import Pace
 from notifications.reconciliation import (
     SETTLED,
+    WORKERS,
     Account,
+    Finding,
     PlaceLostError,
     Reconciliation,
     Verdict,
@@ -126,18 +134,59 @@ def test_who_is_confirmed_as_cognito_has_it_is_registered(
 def test_who_is_left_out_is_left_with_a_reason(
     reconciliation: Reconciliation, pool: Pool, tables: Tables, clock: Clock
 ) -> None:
+    second = timedelta(seconds=1)
     pool.add(replace(ADA, user_id="disabled", sub="1"), Enabled=False)
     pool.add(
         replace(ADA, user_id="nameless", sub="2", email=""), replace(ADA, user_id="blank", sub="3", email=" ")
     )
-    pool.add(replace(ADA, user_id="fresh", sub="4"), UserLastModifiedDate=clock() - SETTLED / 2)
+    pool.add(replace(ADA, user_id="fresh", sub="4"), UserLastModifiedDate=clock() + second - SETTLED)
     pool.add(replace(ADA, user_id="unreadable", sub="5"))
     tables.client.put_item(TableName=USERS, Item=marshal({"UserID": "unreadable"}))
     before = stored(tables)
     assert run(reconciliation) == {"Disabled": 1, "NoEmail": 2, "Changing": 1, "Unreadable": 1}
     assert stored(tables) == before
-    clock.forward(minutes=1)
+    clock.now += second
     assert run(reconciliation)["Repaired"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"status": "UNCONFIRMED", "Enabled": False}, Verdict.UNCONFIRMED),
+        ({"status": "EXTERNAL_PROVIDER", "Enabled": False}, Verdict.EXTERNAL_PROVIDER),
+        ({"Enabled": False, "Attributes": [{"Name": "sub", "Value": "1"}]}, Verdict.DISABLED),
+        ({"Attributes": [{"Name": "email", "Value": ADA.email}]}, Verdict.UNREADABLE),
+        ({"Attributes": [], "Enabled": False}, Verdict.UNREADABLE),
+    ],
+)
+def test_of_several_reasons_the_first_is_given(
+    reconciliation: Reconciliation, pool: Pool, changes: dict[str, Any], verdict: Verdict
+) -> None:
+    pool.add(ADA, **changes)
+    assert run(reconciliation) == {verdict: 1}
+
+
+@pytest.mark.parametrize("sub", [None, "", 7])
+def test_a_record_that_is_nobodys_is_not_said_to_be_anothers(
+    reconciliation: Reconciliation, pool: Pool, tables: Tables, sub: Any
+) -> None:
+    pool.add(ADA)
+    tables.client.put_item(TableName=USERS, Item=marshal({"UserID": "ada", "Sub": sub}))
+    assert run(reconciliation) == {"Unreadable": 1}
+
+
+def test_what_a_record_does_not_say_of_its_time_is_not_made_up(
+    reconciliation: Reconciliation, pool: Pool, tables: Tables, clock: Clock
+) -> None:
+    pool.add(ADA, BOB)
+    registry(tables).register(ADA, clock())
+    tables.client.put_item(TableName=USERS, Item=marshal({"UserID": "bob", "Sub": BOB.sub}))
+    accounts, place = reconciliation.accounts("")
+    assert place == ""
+    found = {finding.account.user_id: finding for finding in reconciliation.judge(accounts)}
+    assert found["bob"].registered_at == Finding(found["bob"].account, Verdict.REGISTERED).registered_at == ""
+    (stored_at,) = [row["RegisteredAt"] for row in tables.users if row["UserID"] == "ada"]
+    assert found["ada"].registered_at == stored_at
 
 
 @pytest.mark.parametrize(
@@ -336,7 +385,15 @@ def test_one_who_cannot_be_written_does_not_hold_up_the_others(
 
 
 @pytest.mark.parametrize(
-    "code", ["AccessDeniedException", "ExpiredTokenException", "ResourceNotFoundException"]
+    "code",
+    [
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "IncompleteSignatureException",
+        "MissingAuthenticationTokenException",
+        "ResourceNotFoundException",
+        "UnrecognizedClientException",
+    ],
 )
 def test_what_would_fail_for_everybody_ends_it_instead_of_being_tried_for_each(
     reconciliation: Reconciliation, pool: Pool, tables: Tables, monkeypatch: pytest.MonkeyPatch, code: str
@@ -366,10 +423,32 @@ def test_keys_that_dynamodb_left_are_asked_for_again(
         return answer | ({"UnprocessedKeys": {table: {**wanted, "Keys": rest}}} if rest else {})
 
     monkeypatch.setattr(tables.client, "batch_get_item", one_at_a_time)
-    assert run(reconciliation) == {"Registered": 5}
+    pauses: list[float] = []
+    patient = replace(reconciliation, pause=pauses.append)
+    assert run(patient) == {"Registered": 5}
+    assert pauses == [0.2, 0.4, 0.8, 1.6]
     pool.add(person(5))
-    with pytest.raises(ClientError, match="ProvisionedThroughputExceeded"):
-        run(reconciliation)
+    with pytest.raises(ClientError) as raised:
+        run(patient)
+    assert raised.value.response["Error"]["Code"] == "ProvisionedThroughputExceededException"
+    assert str(raised.value).endswith("when calling the BatchGetItem operation: keys were left")
+
+
+def test_who_is_in_another_transaction_at_the_moment_is_written_a_moment_later(
+    reconciliation: Reconciliation, pool: Pool, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool.add(ADA)
+    conflict = failure("TransactionCanceledException", "TransactWriteItems")
+    conflict.response["CancellationReasons"] = [{"Code": "TransactionConflict"}]
+    writes = [Mock(side_effect=conflict), tables.client.transact_write_items]
+    pauses: list[float] = []
+
+    def write(**wanted: Any) -> Any:
+        return writes.pop(0)(**wanted)
+
+    monkeypatch.setattr(tables.client, "transact_write_items", write)
+    assert run(replace(reconciliation, pause=pauses.append)) == {"Missing": 1, "Repaired": 1}
+    assert len(pauses) == 1
 
 
 def test_a_place_that_is_lost_is_told_from_a_list_that_cannot_be_asked_for(
@@ -445,6 +524,40 @@ def wipe(tables: Tables) -> None:
             tables.client.delete_item(TableName=table, Key=marshal({key: row[key]}))
 
 
+@pytest.mark.parametrize(
+    ("user", "account"),
+    [
+        ({"Username": "ada"}, Account("ada", "", enabled=False)),
+        (
+            {
+                "Username": "ada",
+                "Attributes": [
+                    {"Name": "sub", "Value": "1"},
+                    {"Name": "email", "Value": " a@x.co "},
+                    {"Name": "email_verified", "Value": "true"},
+                ],
+                "Enabled": True,
+                "UserStatus": "CONFIRMED",
+                "UserLastModifiedDate": LONG_AGO,
+            },
+            Account("ada", "1", "a@x.co", True, "CONFIRMED", True, LONG_AGO),
+        ),
+        (
+            {"Username": "ada", "Attributes": [{"Name": "email_verified", "Value": "false"}], "Enabled": 1},
+            Account("ada", "", "", False, "", False, EPOCH),
+        ),
+    ],
+)
+def test_a_user_is_what_the_list_says_and_no_more(user: dict[str, Any], account: Account) -> None:
+    assert Account.from_user(user) == account
+
+
+def test_an_account_of_which_only_the_name_is_said_is_enabled_and_nothing_else() -> None:
+    assert Account("ada", "1") == Account("ada", "1", "", False, "", True, EPOCH)
+    assert Account("ada", "1").email_verified is False
+    assert Account("ada", "1").person == Person("ada", "1", "")
+
+
 @given(
     st.fixed_dictionaries(
         {"Username": st.text(min_size=1)},
@@ -466,6 +579,39 @@ def test_any_user_can_be_read(user: dict[str, Any]) -> None:
 
 
 # --- the pace
+
+
+def test_by_itself_it_lists_with_a_sixth_of_the_quota_and_repairs_what_may_sign_up(
+    tables: Tables, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation_module, "Pace", lambda per_second: per_second)
+    usual: Any = Reconciliation(pool, ID, Outbox(tables.client, NOTIFICATIONS), USERS)
+    assert (usual.lists, usual.repairs) == (5, 25)
+    assert (usual.clock, usual.pause) == (utc_now, time.sleep)
+    assert usual.settled == SETTLED == timedelta(minutes=1)
+    assert usual.workers == WORKERS == 8
+
+
+def test_no_more_are_repaired_at_once_than_there_are_workers(
+    reconciliation: Reconciliation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2)
+    now: list[Finding] = []
+    most = 0
+
+    def repair(_: Reconciliation, finding: Finding) -> Verdict:
+        nonlocal most
+        now.append(finding)
+        most = max(most, len(now))
+        both.wait(timeout=10)
+        time.sleep(0.01)
+        now.remove(finding)
+        return Verdict.REPAIRED
+
+    monkeypatch.setattr(Reconciliation, "_repair", repair)
+    findings = [Finding(Account(str(number), ""), Verdict.MISSING) for number in range(6)]
+    assert replace(reconciliation, workers=2).repair(findings) == [Verdict.REPAIRED] * 6
+    assert most == 2
 
 
 def test_turns_are_so_many_a_second_and_none_is_saved_up() -> None:

@@ -4,9 +4,11 @@ import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,13 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from notifications import reconciliation as reconciliation_module
-from notifications.notification import LEASE, milliseconds
-from notifications.outbox import Outbox
+from notifications.clients import DELIVERY
+from notifications.notification import EPOCH, LEASE, milliseconds, timestamp
+from notifications.outbox import RECONCILIATIONS, Outbox
 from notifications.pace import Pace
-from notifications.reconciliation import Reconciliation
-from notifications.reconciliation_pass import LISTED_BY_NOW, PAGE_SECONDS, PROGRESS, ROW_ID, Pass
+from notifications.reconciliation import Finding, Reconciliation, Verdict
+from notifications.reconciliation_pass import LISTED_BY_NOW, PAGE_SECONDS, PROGRESS, ROW_ID, Pass, Progress
 from notifications.registration import Person, Registry, record_of
-from notifications.rows import marshal
+from notifications.rows import KEY_BYTES, marshal
 
 from .conftest import ADA, NOTIFICATIONS, USERS, Clock, Tables
 from .pool import ID, LONG_AGO, Pool, failure
@@ -119,6 +122,44 @@ def test_a_pass_registers_who_is_missing_and_the_next_one_waits(
     assert call(the_pass) == {}
     clock.forward(seconds=1)
     assert call(the_pass) == {"Reconciled": 25, "Orphaned": 0}
+
+
+def test_the_row_is_as_a_job_for_this_function_is(the_pass: Pass, tables: Tables, clock: Clock) -> None:
+    call(the_pass, pages=0)
+    assert row(tables) == {
+        "NotificationID": ROW_ID,
+        "State": "RECONCILING",
+        "DueAt": Decimal(milliseconds(clock())),
+        "DueShard": RECONCILIATIONS,
+        "Results": {},
+        "Attempts": 1,
+    }
+    assert (ROW_ID, RECONCILIATIONS) == ("reconciliation", "reconciliation")
+
+
+@pytest.mark.parametrize(
+    ("due_in", "goes_on"),
+    [
+        (timedelta(milliseconds=-1), True),
+        (timedelta(), True),
+        (timedelta(milliseconds=1), False),
+        (EVERY, False),
+        (EVERY + timedelta(milliseconds=1), True),
+    ],
+)
+def test_a_pass_begins_when_it_is_due_or_can_never_have_been_put_off_so_long(
+    the_pass: Pass, tables: Tables, clock: Clock, due_in: timedelta, goes_on: bool
+) -> None:
+    written = {"NotificationID": ROW_ID, "DueAt": milliseconds(clock() + due_in)}
+    tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(written))
+    assert bool(call(the_pass)) is goes_on
+
+
+def test_a_row_that_is_never_due_is_made_anew(the_pass: Pass, pool: Pool, tables: Tables) -> None:
+    pool.add(*people(3))
+    tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal({"NotificationID": ROW_ID, "State": "?"}))
+    assert call(the_pass)["Repaired"] == 3
+    assert row(tables)["State"] == "RECONCILING"
 
 
 def test_passes_that_are_to_be_nearer_together_do_not_wait_for_the_former_time(
@@ -233,6 +274,45 @@ def test_a_failure_is_made_up_for_soon(
     assert call(the_pass)["Repaired"] == 5
 
 
+def test_what_failed_is_not_tried_again_at_once(
+    the_pass: Pass, pool: Pool, tables: Tables, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        pool, "list_users", Mock(side_effect=failure("TooManyRequestsException", "ListUsers"))
+    )
+    with pytest.raises(ClientError):
+        call(the_pass)
+    assert row(tables)["DueAt"] == milliseconds(clock() + timedelta(seconds=5))
+    assert "LeaseEnd" not in row(tables)
+
+
+def test_everybody_who_was_missing_is_told_of_with_what_became_of_them(
+    the_pass: Pass, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    became = {"user-0": Verdict.REPAIRED, "user-1": Verdict.REGISTERED, "user-2": Verdict.NOT_REPAIRED}
+    told: dict[str, Verdict] = {}
+
+    def tell(finding: Finding, verdict: Verdict) -> None:
+        told[finding.account.user_id] = verdict
+
+    def repair(_: Reconciliation, findings: list[Finding]) -> list[Verdict]:
+        return [became[finding.account.user_id] for finding in findings]
+
+    monkeypatch.setattr(Reconciliation, "repair", repair)
+    pool.add(*people(3))
+    pool.add(person(3), Enabled=False)
+    pool.add(person(4), status="UNCONFIRMED")
+    assert call(replace(the_pass, tell=tell)) == {
+        "Reconciled": 5,
+        "Missing": 3,
+        "Disabled": 1,
+        "Repaired": 1,
+        "NotRepaired": 1,
+        "Orphaned": 0,
+    }
+    assert told == became
+
+
 def test_a_pass_that_somebody_else_is_at_is_left_to_them(
     the_pass: Pass, pool: Pool, tables: Tables, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,6 +373,30 @@ def test_records_without_a_user_are_counted_and_left(
     assert pool.asked == []
 
 
+def test_records_that_went_since_they_were_listed_are_not_counted_below_nothing(
+    the_pass: Pass, pool: Pool, tables: Tables
+) -> None:
+    pool.add(*people(10))
+    record(tables, *people(10))
+    call(the_pass, pages=1)
+    for one in people(4):
+        tables.client.delete_item(TableName=USERS, Key=marshal({"UserID": one.user_id}))
+    assert call(the_pass) == {"Orphaned": 0}
+
+
+@pytest.mark.parametrize(("seconds", "orphaned"), [(-1, 1), (0, 0), (1, 0)])
+def test_only_a_record_from_an_hour_before_the_pass_counts(
+    the_pass: Pass, pool: Pool, tables: Tables, clock: Clock, seconds: int, orphaned: int
+) -> None:
+    written_at = clock() - timedelta(hours=1) + timedelta(seconds=seconds)
+    pool.add(ADA)
+    for one in (ADA, person(7)):
+        tables.client.put_item(TableName=USERS, Item=marshal(record_of(one, written_at)))
+    assert call(the_pass, pages=1) == {"Reconciled": 1}
+    assert row(tables)["Owned"] == orphaned
+    assert call(the_pass) == {"Orphaned": orphaned}
+
+
 def test_the_count_goes_over_pages_of_records_and_slices(
     the_pass: Pass, pool: Pool, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,6 +434,66 @@ def test_a_row_that_cannot_be_read_is_a_pass_that_begins(
     written = {"NotificationID": ROW_ID, "DueAt": milliseconds(clock()), **progress}
     tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(written))
     assert call(the_pass)["Orphaned"] == 0
+
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ROW = {
+    "BeganAt": timestamp(NOW),
+    "Place": "chain-1:60",
+    "Listed": True,
+    "Cursor": "user-7",
+    "Owned": Decimal(3),
+    "Records": Decimal(4),
+}
+PROGRESSED = Progress(NOW, "chain-1:60", listed=True, cursor="user-7", owned=3, records=4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "read"),
+    [
+        ({}, {}),
+        ({"Listed": 1}, {"listed": False}),
+        ({"BeganAt": timestamp(EPOCH)}, None),
+        ({"BeganAt": timestamp(EPOCH + timedelta(seconds=1))}, {"began_at": EPOCH + timedelta(seconds=1)}),
+        ({"BeganAt": timestamp(NOW + LISTED_BY_NOW)}, None),
+        ({"BeganAt": timestamp(NOW + timedelta(minutes=59))}, {"began_at": NOW + timedelta(minutes=59)}),
+        ({"Cursor": "x" * KEY_BYTES}, {"cursor": "x" * KEY_BYTES}),
+        ({"Cursor": "x" * (KEY_BYTES - 1) + "é"}, None),
+        ({"Owned": 0, "Records": 0}, {"owned": 0, "records": 0}),
+        ({"Owned": -1}, None),
+        ({"Records": -1}, None),
+        ({"Owned": 10**15 - 1}, {"owned": 10**15 - 1}),
+        ({"Owned": 10**15}, None),
+        ({"Records": 10**15}, None),
+        ({"Records": Decimal("Infinity")}, None),
+        ({"Owned": "many"}, None),
+        ({"BeganAt": None}, None),
+    ],
+)
+def test_what_a_row_says_is_taken_where_it_can_be(
+    changes: dict[str, Any], read: dict[str, Any] | None
+) -> None:
+    expected = Progress(NOW) if read is None else replace(PROGRESSED, **read)
+    assert Progress.from_row({**ROW, **changes}, NOW) == expected
+
+
+@pytest.mark.parametrize("name", PROGRESS)
+def test_a_row_without_one_of_its_words_begins_anew(name: str) -> None:
+    later = NOW + timedelta(minutes=1)
+    row = {key: value for key, value in ROW.items() if key != name}
+    assert Progress.from_row(row, later) == Progress(later, "", False, "", 0, 0, False)
+
+
+def test_a_pass_is_written_as_it_is_read() -> None:
+    assert PROGRESSED.to_row() == ROW
+    assert Progress(NOW).to_row() == {
+        **ROW,
+        "Place": "",
+        "Listed": False,
+        "Cursor": "",
+        "Owned": 0,
+        "Records": 0,
+    }
 
 
 # --- the function
@@ -398,7 +562,8 @@ def test_a_tick_between_two_passes_is_quiet(
 def test_the_function_begins_no_page_that_it_may_not_have_the_time_for(
     function: ModuleType, pool: Pool
 ) -> None:
-    assert PAGE_SECONDS < 180 < LEASE.total_seconds()
+    # the list, who has a record, who is being erased, eight rounds of eight who are missing, the row
+    assert PAGE_SECONDS == 12 * DELIVERY.worst_case_seconds < 180 < LEASE.total_seconds()
     assert function.handler({}, context(PAGE_SECONDS)) == {"Reconciled": 0}
     assert pool.pages == 0
 
