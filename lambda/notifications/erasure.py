@@ -72,7 +72,7 @@ class Erasure:
     sns: Any
     topic_arn: str
     letters: Letters
-    check_time: Callable[[], None] = lambda: None
+    check_time: Callable[[], None]
     clock: Callable[[], datetime] = utc_now
 
     def work_off(self, due: Due) -> bool | None:

@@ -25,6 +25,8 @@ MODULES = {
     "users": ("users",),
     "tokens": ("tokens",),
     "broadcast": ("broadcast",),
+    "erasure": ("erasure",),
+    "erasure_job": ("erasure_job",),
 }
 
 

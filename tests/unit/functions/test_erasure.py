@@ -5,21 +5,24 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from unittest.mock import Mock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from notifications.api.exchange import Caller
 from notifications.api.services import Services
 from notifications.channels.sns_email import digest, filter_policy
-from notifications.erasure import ONCE_MORE, WATCH, WATCH_EVERY, Erasure
-from notifications.erasure_job import device_row_id
+from notifications.clock import utc_now
+from notifications.erasure import ONCE_MORE, WATCH, WATCH_EVERY, Erased, Erasure
+from notifications.erasure_job import ERASING, device_row_id, erasure_id, watch_id
 from notifications.letters import Letters, OutOfTimeError, is_about
-from notifications.notification import LEASE
+from notifications.notification import LEASE, milliseconds
 from notifications.outbox import ERASURES
 from notifications.registration import Person, welcome_of
 from notifications.rows import marshal
@@ -128,7 +131,12 @@ class World:
 
 
 @pytest.fixture
-def world(tables: Tables, clock: Clock) -> World:
+def world(tables: Tables, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> World:
+    # what was read shows again when its time is over by this clock, too
+    began = clock()
+    monkeypatch.setattr(
+        "moto.sqs.models.unix_time_millis", lambda: (time.time() + (clock() - began).total_seconds()) * 1000
+    )
     return World(tables, clock)
 
 
@@ -280,6 +288,23 @@ def test_a_namesake_keeps_everything(world: World) -> None:
     assert {row["Sub"] for row in world.tables.notifications} == {namesake.sub}
 
 
+@pytest.mark.parametrize("taken", [False, True])
+def test_letters_are_sought_by_a_name_only_while_nobody_else_has_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    delete_account(world, world.sign_up(ADA))
+    if taken:
+        monkeypatch.setattr(world.erasure.cognito, "admin_get_user", lambda **_: account_of("another"))
+    sought: list[str] = []
+    monkeypatch.setattr(Letters, "destroy", lambda _, user_id, *_rest: sought.append(user_id))
+    world.work()
+    assert sought == ["" if taken else "ada"]
+
+
+def account_of(sub: str) -> Any:
+    return {"UserAttributes": [{"Name": "sub", "Value": sub}]}
+
+
 def test_a_phone_and_an_address_that_have_a_new_owner_stay_theirs(world: World) -> None:
     ada = world.sign_up(ADA)
     delete_account(world, ada)
@@ -294,33 +319,27 @@ def test_a_phone_and_an_address_that_have_a_new_owner_stay_theirs(world: World) 
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_death_at_any_call_of_the_job_leaves_nothing_for_good(
-    tables: Tables, clock: Clock, after: bool
-) -> None:
-    world = World(tables, clock)
+def test_a_death_at_any_call_of_the_job_leaves_nothing_for_good(world: World, after: bool) -> None:
     deaths = 0
-    world.write_letter({"to": {"user": "eve"}})
     for calls in range(100):
         ada = world.sign_up(ADA)
-        world.write_letter({"to": {"user": "ada"}})
+        for name in ("ada", "eve"):
+            world.write_letter({"to": {"user": name}})
         delete_account(world, ada)
         died = False
         for _ in range(2):
             world.fate.calls_left, world.fate.after = calls if not died else None, after
-            world.fate.made.clear()
             try:
                 world.work()
             except Died:
                 died = True
                 deaths += 1
-                if "ReceiveMessage" in world.fate.made:
-                    # until what the dead one had read shows again
-                    time.sleep(1.05)
             world.fate.calls_left = None
             world.clock.now += LEASE
         world.work_to_the_end()
         assert traces(world, ada) == [], calls
         assert world.letters() == [{"to": {"user": "eve"}}]
+        assert world.erasure.letters.destroy("eve", (), lambda: None) == 1
         if not died:
             break
     assert deaths > 10
@@ -405,11 +424,189 @@ def test_a_watch_comes_to_its_end(world: World, monkeypatch: pytest.MonkeyPatch)
     world.work()
     world.clock.now += ONCE_MORE
     world.work()
-    world.clock.now += WATCH - timedelta(seconds=1)
+    end = world.clock() + WATCH
+    world.clock.now = end - timedelta(seconds=1)
     assert world.work() == [False]
-    world.clock.now += WATCH_EVERY
+    world.clock.now = end + WATCH_EVERY
     assert world.work() == [True]
     assert world.tables.notifications == []
+
+
+def test_a_watch_ends_at_the_moment_that_it_says(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    pend(world, monkeypatch)
+    world.sign_up(ADA)
+    watch = {
+        "NotificationID": watch_id(digest(ADA.email)),
+        "Address": digest(ADA.email),
+        "DueShard": ERASURES,
+        "DueAt": milliseconds(world.clock()),
+        "WatchUntil": milliseconds(world.clock()),
+    }
+    world.tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(watch))
+    assert world.work() == [True]
+
+
+def test_each_round_and_each_look_has_its_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    pend(world, monkeypatch)
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    job = erasure_id(ada.sub)
+
+    def due_in(notification_id: str) -> timedelta:
+        row = world.erasure.outbox.get(notification_id)
+        assert row is not None
+        assert "LeaseEnd" not in row
+        return timedelta(milliseconds=int(row["DueAt"]) - milliseconds(world.clock()))
+
+    world.out_of_time = True
+    assert (world.work(), due_in(job)) == ([False], timedelta())
+    world.out_of_time = False
+    assert (world.work(), due_in(job)) == ([False], timedelta(minutes=4))
+    world.clock.forward(minutes=4)
+    assert world.work() == [True]
+    in_days, in_hours = (Decimal(milliseconds(world.clock() + timedelta(hours=hours))) for hours in (72, 1))
+    (watch,) = world.tables.notifications
+    assert watch == {
+        "NotificationID": watch_id(digest(ada.email)),
+        "Address": digest(ada.email),
+        "WatchUntil": in_days,
+        "DueAt": in_hours,
+        "DueShard": ERASURES,
+        "State": ERASING,
+    }
+    world.clock.forward(hours=1)
+    assert (world.work(), due_in(watch["NotificationID"])) == ([False], timedelta(hours=1))
+    assert world.erasure.outbox.get(watch["NotificationID"])["WatchUntil"] == in_days  # type: ignore[index]
+
+
+def test_a_job_that_another_has_is_left_to_them(world: World) -> None:
+    delete_account(world, world.sign_up(ADA))
+    jobs = world.jobs()
+    assert [world.erasure.work_off(due) for due in jobs * 2] == [False, None]
+
+
+def test_a_job_that_is_asked_for_anew_on_its_last_steps_is_not_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    assert world.work() == [False]
+    world.clock.now += ONCE_MORE
+    destroy = Letters.destroy
+
+    def and_asked_anew(letters: Letters, *arguments: Any) -> int:
+        world.api.register(ada)
+        delete_account(world, ada)
+        return destroy(letters, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Letters, "destroy", and_asked_anew)
+        assert world.work() == [False]
+    assert len(world.jobs()) == 1
+    world.work_to_the_end()
+    assert traces(world, ada) == []
+
+
+@pytest.mark.parametrize(
+    ("client", "operation", "code", "passes"),
+    [
+        ("cognito", "admin_delete_user", "UserNotFoundException", True),
+        ("cognito", "admin_delete_user", "TooManyRequestsException", False),
+        ("dynamodb", "delete_item", "ConditionalCheckFailedException", True),
+        ("dynamodb", "delete_item", "ThrottlingException", False),
+    ],
+)
+def test_what_has_gone_already_is_no_failure_and_all_else_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, client: str, operation: str, code: str, passes: bool
+) -> None:
+    delete_account(world, world.sign_up(ADA))
+    error = ClientError({"Error": {"Code": code, "Message": ""}}, operation)
+    owner = world.erasure.outbox if client == "dynamodb" else world.erasure
+    monkeypatch.setattr(getattr(owner, client), operation, Mock(side_effect=error))
+    if passes:
+        assert world.work() == [False]
+    else:
+        with pytest.raises(ClientError, match=code):
+            world.work()
+    assert len(world.tables.notifications) > 0
+
+
+def test_an_account_that_still_shows_after_its_end_holds_no_subscription(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    monkeypatch.setattr(world.erasure.cognito, "admin_get_user", lambda **_: account_of(ada.sub))
+    assert world.work() == [False]
+    assert world.subscriptions() == []
+
+
+def list_subscriptions(
+    world: World, monkeypatch: pytest.MonkeyPatch, *subscriptions: tuple[str, str]
+) -> list[str]:
+    """Makes these the subscriptions, address and ARN; answers which were ended, as they are."""
+    listed = [{"Endpoint": address, "SubscriptionArn": arn} for address, arn in subscriptions]
+    pages = Mock(paginate=lambda **_: [{"Subscriptions": listed}])
+    ended: list[str] = []
+    monkeypatch.setattr(world.erasure.sns, "get_paginator", lambda _: pages)
+    monkeypatch.setattr(world.erasure.sns, "unsubscribe", lambda **wanted: ended.extend(wanted.values()))
+    return ended
+
+
+def test_subscriptions_that_are_others_hide_none_behind_them(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = world.sign_up(ADA)
+    world.api.change_record(ada, SubscriptionArn="arn:earlier")
+    ended = list_subscriptions(
+        world,
+        monkeypatch,
+        ("other@example.com", "arn:other"),
+        ("earlier@example.com", "arn:earlier"),
+        (ada.email, "arn:hers"),
+    )
+    holders = {"earlier@example.com": "another"}
+    monkeypatch.setattr(
+        world.erasure.cognito,
+        "admin_get_user",
+        lambda **wanted: account_of(holders.get(wanted["Username"], ada.sub)),
+    )
+    delete_account(world, ada)
+    assert world.work() == [False]
+    assert ended == ["arn:hers"]
+
+
+@pytest.mark.parametrize("status", ["PendingConfirmation", "Deleted"])
+def test_only_a_subscription_that_there_is_is_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    """SNS lists one that has ended for a while, and says so in place of its ARN."""
+    ada = world.sign_up(ADA)
+    delete_account(world, ada)
+    ended = list_subscriptions(world, monkeypatch, (ada.email, status))
+    world.work()
+    world.clock.now += ONCE_MORE
+    assert world.work() == [True]
+    assert ended == []
+    assert bool(world.tables.notifications) is (status == "PendingConfirmation")
+
+
+def test_what_a_job_says_that_cannot_be_read_leads_nowhere() -> None:
+    row = {
+        "UserID": "ada",
+        "Sub": "1",
+        "Email": 1,
+        "PhoneNumber": None,
+        "Devices": {"a": "text", "b": {}, "c": {"EndpointArn": 1}, "d": {"EndpointArn": "arn"}},
+    }
+    assert Erased.from_row(row) == Erased("ada", "1", "", "", "", {"d": "arn"})
+    read = {"Email": "a@x.co", "PhoneNumber": "+49", "SubscriptionArn": "arn:s", "Devices": "text"}
+    assert Erased.from_row({**row, **read}) == Erased("ada", "1", "a@x.co", "+49", "arn:s", {})
+
+
+def test_erasures_go_by_the_present_time() -> None:
+    usual = Erasure("users", Mock(), Mock(), "pool", Mock(), "topic", Mock(), check_time=Mock())
+    assert usual.clock is utc_now
 
 
 def test_what_there_is_no_time_for_is_left_to_the_next_run(world: World) -> None:
