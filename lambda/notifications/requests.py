@@ -293,11 +293,11 @@ class Intake:
         return json.dumps(kept)
 
     def _is_of_those_we_know(self, content: Mapping[str, Any]) -> bool:
-        """Whether a request is for everyone, for somebody who has a record, or to cancel one."""
+        """Whether a request is for everyone, for somebody who has a record, or just to cancel one."""
         to = content.get("to")
-        user = to.get("user") if isinstance(to, dict) else to
-        if user == EVERYONE or "cancel" in content:
+        if to == EVERYONE or content.keys() == {"id", "cancel"}:
             return True
+        user = to.get("user") if isinstance(to, dict) else to
         named = isinstance(user, str) and re.fullmatch(r"[^\ud800-\udfff]{1,128}", user)
         return bool(named and self._subject(named[0]))
 

@@ -84,6 +84,12 @@ def messages(sqs: Any, queue: str) -> list[dict[str, Any]]:
     )
 
 
+def conflict() -> ClientError:
+    reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
+    response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+    return ClientError(response, "TransactWriteItems")
+
+
 def metrics_in(output: str) -> dict[str, float]:
     (line,) = [json.loads(line) for line in output.splitlines() if line.startswith('{"_aws"')]
     names = [metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
@@ -195,6 +201,21 @@ def test_what_could_not_be_done_now_comes_again_and_nothing_else(
     assert enqueue.handler(event(ORDER, {**ORDER, "id": "1043"}), CONTEXT) == {
         "batchItemFailures": [{"itemIdentifier": "1"}]
     }
+    assert len(tables.notifications) == 1
+
+
+def test_a_conflict_with_another_transaction_is_waited_out(
+    enqueue: ModuleType, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, answers = enqueue._dynamodb.transact_write_items, iter([conflict(), None])
+
+    def in_conflict_once(**arguments: Any) -> Any:
+        if error := next(answers):
+            raise error
+        return write(**arguments)
+
+    monkeypatch.setattr(enqueue._dynamodb, "transact_write_items", in_conflict_once)
+    assert enqueue.handler(event(ORDER), CONTEXT) == {"batchItemFailures": []}
     assert len(tables.notifications) == 1
 
 

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,12 +14,12 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from notifications.broadcast import Broadcast
 from notifications.catalogue import Category
 from notifications.notification import STREAM_GRACE, Notification, State, due_shard, milliseconds, timestamp
 from notifications.outbox import BROADCASTS, FANNED_OUT, FANNING_OUT, Cancelled, Due, Outbox
 from notifications.registration import record_of
 from notifications.requests import (
-    MAX_BYTES,
     MAX_DEPTH,
     SCHEMA,
     BusyError,
@@ -30,7 +32,7 @@ from notifications.requests import (
 )
 from notifications.rows import marshal
 
-from .conftest import ADA, BOB, NOTIFICATIONS, USERS, Clock, Tables
+from .conftest import ADA, BOB, NOTIFICATIONS, USERS, Clock, Tables, asked
 
 ORDERS = Category("orders", ("Email",), critical=False, good_for=timedelta(hours=72))
 ACCOUNT = Category("account", (), critical=True, good_for=timedelta(hours=96))
@@ -73,6 +75,11 @@ def refused(take: Callable[..., Taken], *arguments: Any, **changes: Any) -> Refu
     return refusal.value
 
 
+def said(refusal: RefusedError) -> str:
+    """What machines and what people are told."""
+    return f"{refusal.code}: {refusal}"
+
+
 def finish(tables: Tables, state: str = "SENT") -> None:
     row = tables.the_notification()
     changed = {name: value for name, value in row.items() if name not in ("DueAt", "DueShard")}
@@ -98,33 +105,50 @@ def test_the_examples_of_the_schema_are_requests() -> None:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"id": "a b"}, "id is not right. It has 1 to 128"),
-        ({"id": "a\n"}, "id is not right"),
-        ({"id": ""}, "id is not right"),
-        ({"to": "ada"}, 'to is not right. It is {"user": "<username>"} or "everyone".'),
-        ({"to": {}}, "The request lacks to.user."),
-        ({"to": {"user": ""}}, "to.user is not right"),
-        ({"category": 5}, "category is not right"),
-        ({"category": "gossip"}, "category is not one of the catalogue's: orders."),
-        ({"category": "account"}, "category is not one of the catalogue's: orders."),
-        ({"data": []}, "data is not right"),
-        ({"data": {"user": "x"}}, "data is not right. The names in it consist of"),
-        ({"data": {"unsubscribe_url": "x"}}, "data is not right. The names in it consist of"),
-        ({"data": {"1a": "x"}}, "data is not right. The names in it consist of"),
-        ({"data": {"a": {"": "x"}}}, "A name in data is empty."),
-        ({"data": {"a": "\ud800"}}, "A text holds half a character"),
-        ({"priority": 1}, "There are fields that are not known; those are id, to, category"),
-        ({"cancel": True}, "There are fields that are not known; those are id, cancel."),
-        ({"not_before": "tomorrow"}, "not_before is not right. It is a time with a time zone"),
-        ({"not_before": "2026-11-23T00:00:00"}, "not_before is not right"),
-        ({"not_before": "2026-02-30T00:00:00Z"}, "not_before is not right"),
-        ({"not_before": "0001-01-01T00:00:00+01:00"}, "not_before is not a time that there is."),
-        ({"not_before": "2027-11-23T12:00:00Z"}, "not_before is more than a year ahead."),
-        ({"expires_at": "2026-11-22T12:00:00Z"}, "expires_at had passed when the request was sent."),
-        ({"expires_at": "9999-12-31T00:00:00Z"}, "expires_at is more than two years ahead."),
+        ({"id": "a b"}, "invalid_request: id is not right. It has 1 to 128"),
+        ({"id": "a\n"}, "invalid_request: id is not right"),
+        ({"id": ""}, "invalid_request: id is not right"),
+        ({"to": "ada"}, 'invalid_request: to is not right. It is {"user": "<username>"} or "everyone".'),
+        ({"to": {}}, "invalid_request: The request lacks to.user."),
+        ({"to": {"user": ""}}, "invalid_request: to.user is not right"),
+        (
+            {"to": {"user": "ada", "x": 1}},
+            "invalid_request: There are fields that are not known; those of to are user.",
+        ),
+        ({"category": 5}, "invalid_request: category is not right"),
+        ({"category": "gossip"}, "unknown_category: category is not one of the catalogue's: orders."),
+        ({"category": "account"}, "unknown_category: category is not one of the catalogue's: orders."),
+        ({"data": []}, "invalid_request: data is not right"),
+        ({"data": {"user": "x"}}, "invalid_request: data is not right. The names in it consist of"),
+        (
+            {"data": {"unsubscribe_url": "x"}},
+            "invalid_request: data is not right. The names in it consist of",
+        ),
+        ({"data": {"1a": "x"}}, "invalid_request: data is not right. The names in it consist of"),
+        ({"data": {"a": {"": "x"}}}, "invalid_request: A name in data is empty."),
+        ({"data": {"a": "\ud800"}}, "invalid_json: A text holds half a character"),
+        ({"priority": 1}, "invalid_request: There are fields that are not known; those are id, to, category"),
+        ({"cancel": True}, "invalid_request: There are fields that are not known; those are id, cancel."),
+        (
+            {"not_before": "tomorrow"},
+            "invalid_request: not_before is not right. It is a time with a time zone",
+        ),
+        ({"not_before": "2026-11-23T00:00:00"}, "invalid_request: not_before is not right"),
+        ({"not_before": "2026-02-30T00:00:00Z"}, "invalid_request: not_before is not right"),
+        (
+            {"not_before": "0001-01-01T00:00:00+01:00"},
+            "invalid_time: not_before is not a time that there is.",
+        ),
+        ({"not_before": "2027-11-22T12:00:01Z"}, "invalid_time: not_before is more than a year ahead."),
+        (
+            {"expires_at": "2026-11-22T12:00:00Z"},
+            "invalid_time: expires_at had passed when the request was sent.",
+        ),
+        ({"expires_at": "9999-12-31T00:00:00Z"}, "invalid_time: expires_at is more than two years ahead."),
+        ({"expires_at": "2028-11-21T12:00:01Z"}, "invalid_time: expires_at is more than two years ahead."),
         (
             {"not_before": "2026-11-23T00:00:00Z", "expires_at": "2026-11-23T01:00:00+01:00"},
-            "expires_at is not after not_before.",
+            "invalid_time: expires_at is not after not_before.",
         ),
     ],
     ids=str,
@@ -132,29 +156,103 @@ def test_the_examples_of_the_schema_are_requests() -> None:
 def test_what_is_wrong_is_said_in_a_sentence(
     take: Callable[..., Taken], tables: Tables, wrong: dict[str, Any], sentence: str
 ) -> None:
-    assert str(refused(take, ORDER, **wrong)).startswith(sentence)
+    assert said(refused(take, ORDER, **wrong)).startswith(sentence)
     assert tables.notifications == []
 
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ("", "The request is not JSON: Expecting value, line 1, column 1."),
-        ('{"id": "a", "id": "b", "cancel": true}', "A name is twice in one object."),
-        ("[]", "The request is not right. A JSON object"),
-        ("{}", "The request lacks id, to, category."),
-        ('{"id": "a", "cancel": 1}', "cancel is not right. It is true."),
-        ('{"id": "a", "cancel": false}', "cancel is not right. It is true."),
-        ("[" * 50_000, "The request is nested more than 32 deep."),
-        (f'"{"x" * MAX_BYTES}"', "The request is larger than 200 KB."),
-        ('{"a": "\ud800"}', "The request is not a text in UTF-8."),
+        ("", "invalid_json: The request is not JSON: Expecting value, line 1, column 1."),
+        ('{"id": "a", "id": "b", "cancel": true}', "invalid_json: A name is twice in one object."),
+        ("[]", "invalid_request: The request is not right. A JSON object"),
+        ("{}", "invalid_request: The request lacks id, to, category."),
+        ('{"id": "a", "cancel": 1}', "invalid_request: cancel is not right. It is true."),
+        ('{"id": "a", "cancel": false}', "invalid_request: cancel is not right. It is true."),
+        ("[" * 50_000, "invalid_request: The request is nested more than 32 deep."),
+        (f'"{"x" * 199_999}"', "too_large: The request is larger than 200 KB."),
+        (f'"{"ä" * 100_000}"', "too_large: The request is larger than 200 KB."),
+        (f'"{"x" * 199_998}"', "invalid_request: The request is not right. A JSON object"),
+        ('{"a": "\ud800"}', "invalid_json: The request is not a text in UTF-8."),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_what_is_no_request_is_refused_in_a_sentence(
     take: Callable[..., Taken], body: str, sentence: str
 ) -> None:
-    assert str(refused(take, body)).startswith(sentence)
+    assert said(refused(take, body)).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"not_before": "2027-11-22T12:00:00Z"},
+        {"expires_at": "2028-11-21T12:00:00Z"},
+        {"expires_at": "2026-11-22T12:00:01Z"},
+        {"not_before": "2026-11-23T00:00:00Z", "expires_at": "2026-11-23T00:00:01Z"},
+        {"not_before": "2026-11-23t00:00:00z"},
+    ],
+    ids=str,
+)
+def test_times_are_taken_to_their_limits(take: Callable[..., Taken], times: dict[str, str]) -> None:
+    assert take(ORDER, **times) is Taken.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "there_are"),
+    [
+        ({"orders": ORDERS, "account": ACCOUNT, "news": ORDERS}, "news, orders"),
+        ({"account": ACCOUNT}, "none in this environment"),
+    ],
+)
+def test_which_categories_there_are_is_said(
+    intake: Intake, clock: Clock, catalogue: dict[str, Category], there_are: str
+) -> None:
+    with pytest.raises(RefusedError, match=f"^category is not one of the catalogue's: {there_are}.$"):
+        replace(intake, catalogue=catalogue).take(
+            json.dumps({**ORDER, "category": "gossip"}), clock.now, clock.now
+        )
+
+
+def test_before_anybody_has_looked_whose_a_request_is_nothing_of_it_is_kept() -> None:
+    with pytest.raises(RefusedError) as refusal:
+        parse(json.dumps({**ORDER, "id": ""}))
+    assert refusal.value.kept == ""
+
+
+def test_an_empty_text_is_a_value_and_no_name(take: Callable[..., Taken], tables: Tables) -> None:
+    data = {"a": "", "list": ["", {"b": [""]}]}
+    assert take(ORDER, data=data) is Taken.ACCEPTED
+    assert tables.the_notification()["Data"] == data
+
+
+@pytest.mark.parametrize("data", [{"a": {"b": "\ud800"}}, {"a": {"\ud800": 1}}, {"a": [["\ud800"]]}])
+def test_half_a_character_is_found_wherever_it_is(data: dict[str, Any]) -> None:
+    with pytest.raises(RefusedError, match="half a character"):
+        parse(json.dumps({**ORDER, "data": data}))
+
+
+def test_a_time_is_read_as_utc() -> None:
+    request = parse(json.dumps({**ORDER, "not_before": "2026-11-23T08:00:00+01:00"}))
+    assert isinstance(request, Request)
+    assert str(request.not_before) == "2026-11-23 07:00:00+00:00"
+
+
+@pytest.mark.parametrize("number", ["100", "3.0", "1" + "0" * 37])
+def test_a_number_that_has_room_is_left_as_it_was_written(number: str) -> None:
+    request = parse(json.dumps(ORDER).replace("3", number))
+    assert isinstance(request, Request)
+    assert str(request.data["items"]) == number
+
+
+def test_the_digest_is_that_of_the_rows_that_are_there_already() -> None:
+    """Another one would refuse a request that comes again, as another one with the same key."""
+    body = {**ORDER, "data": {"b": [0, 1.50, 100], "a": "ä"}, "expires_at": "2026-12-01T00:00:00+01:00"}
+    requests = [parse(json.dumps(request)) for request in (body, TO_ALL)]
+    assert [request.digest for request in requests if isinstance(request, Request)] == [
+        "5158dc8ff1b63867bb1d98101e2aaf7657d36f8595c0337b85c097b130f74bae",
+        "ce0abeebf77d40b95cf722fbb95ac8bd8ca443cdb367b5f57f99f03e5e791360",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -296,6 +394,38 @@ def test_what_is_for_everyone_is_one_row_for_the_broadcasts(
     assert take(TO_ALL) is Taken.REPEATED
 
 
+@pytest.mark.parametrize("moment", ["2026-11-20T00:00:00Z", "2026-11-22T12:00:00Z"])
+def test_what_may_be_sent_already_does_not_wait(
+    take: Callable[..., Taken], tables: Tables, clock: Clock, moment: str
+) -> None:
+    take(ORDER, sent_ago=1, not_before=moment)
+    row = tables.the_notification()
+    assert (row["State"], row["DueAt"], "Reason" in row) == (
+        "QUEUED",
+        milliseconds(clock.now + STREAM_GRACE),
+        False,
+    )
+    begins = max(datetime.fromisoformat(moment), clock.now - timedelta(hours=1))
+    assert row["GoodUntil"] == timestamp(begins + ORDERS.good_for)
+
+
+def test_a_request_for_everyone_becomes_a_broadcast_with_all_that_it_says(
+    take: Callable[..., Taken], tables: Tables, clock: Clock
+) -> None:
+    take(TO_ALL, sent_ago=1, not_before="2026-11-20T00:00:00Z")
+    requested_at = clock.now - timedelta(hours=1)
+    row = tables.the_notification()
+    assert row.pop("Digest")
+    assert row == Broadcast(
+        notification_id="app#sale",
+        category="orders",
+        data=TO_ALL["data"],
+        requested_at=requested_at,
+        accepted_at=clock.now,
+        good_until=requested_at + ORDERS.good_for,
+    ).to_row(clock.now)
+
+
 def test_a_broadcast_can_wait(take: Callable[..., Taken], tables: Tables) -> None:
     take(TO_ALL, not_before="2026-11-23T08:00:00Z")
     assert tables.the_notification()["DueAt"] == milliseconds(datetime(2026, 11, 23, 8, tzinfo=UTC))
@@ -308,23 +438,34 @@ def test_a_request_for_nobody_is_refused_and_only_its_id_and_category_are_kept(
     take: Callable[..., Taken], tables: Tables
 ) -> None:
     refusal = refused(take, ORDER, to={"user": "carol"})
-    assert (refusal.code, json.loads(refusal.kept)) == (
-        "no_such_user",
-        {"id": "order-1042", "category": "orders"},
-    )
-    assert "carol" not in str(refusal)
+    assert said(refusal) == "no_such_user: Nobody has the username that the request is for."
+    assert json.loads(refusal.kept) == {"id": "order-1042", "category": "orders"}
     assert tables.notifications == []
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"category": "gossip"}, {"to": "carol"}, {"to": {"user": "carol", "x": 1}}, {"to": {"user": 1}}],
+    ("changes", "kept"),
+    [
+        ({"to": "carol"}, {"id", "category"}),
+        ({"to": {"user": "carol", "x": 1}}, {"id", "category"}),
+        ({"to": {"user": 1}}, {"id", "category"}),
+        ({"to": {"user": "\ud800"}}, {"id", "category"}),
+        ({"to": {"user": "x" * 129}}, {"id", "category"}),
+        ({"to": {"user": "everyone"}}, {"id", "category"}),
+        ({"to": ["carol"]}, {"id", "category"}),
+        ({"cancel": True}, {"id", "category"}),
+        ({"category": "gossip"}, {"id"}),
+        ({"category": ["orders"]}, {"id"}),
+        ({"id": "a b"}, {"category"}),
+        ({"id": 5}, {"category"}),
+    ],
+    ids=str,
 )
 def test_whatever_it_is_refused_for_nothing_is_kept_of_somebody_unknown(
-    take: Callable[..., Taken], changes: dict[str, Any]
+    take: Callable[..., Taken], changes: dict[str, Any], kept: set[str]
 ) -> None:
-    kept = refused(take, ORDER, **{"to": {"user": "carol"}, **changes}).kept
-    assert set(json.loads(kept)) <= {"id", "category"}
+    body = {**ORDER, "to": {"user": "carol"}, **changes}
+    assert json.loads(refused(take, body).kept) == {name: body[name] for name in kept}
 
 
 @pytest.mark.parametrize("body", [{"user": "ada"}, {"recipient": {"user": "ada"}}, {"id": "1", "data": {}}])
@@ -334,10 +475,56 @@ def test_of_a_request_that_is_for_nobody_that_can_be_told_nothing_is_kept(
     assert json.loads(refused(take, json.dumps(body)).kept).keys() <= {"id"}
 
 
-def test_what_is_refused_of_somebody_known_is_kept_as_it_was(take: Callable[..., Taken]) -> None:
-    body = json.dumps({**ORDER, "category": "gossip"})
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({**ORDER, "category": "gossip"}),
+        json.dumps({**ORDER, "to": "ada"}),
+        json.dumps({**TO_ALL, "category": "gossip"}, indent=1),
+        '{"id": "a", "cancel": 1}',
+        "not JSON",
+        "5",
+        "[]",
+        f"?{'x' * 249_997}",
+    ],
+    ids=range(8),
+)
+def test_what_is_refused_of_somebody_known_or_of_nobody_is_kept_as_it_was(
+    take: Callable[..., Taken], body: str
+) -> None:
     assert refused(take, body).kept == body
-    assert refused(take, "not JSON").kept == "not JSON"
+
+
+@pytest.mark.parametrize("body", [f"?{'x' * 249_998}", f"?{'ä' * 41_667}", '"' + "[" * 249_999])
+def test_of_what_the_queue_has_no_room_for_nothing_is_kept(take: Callable[..., Taken], body: str) -> None:
+    assert refused(take, body).kept == ""
+
+
+def test_of_what_the_queue_has_no_room_for_id_and_category_are_kept(take: Callable[..., Taken]) -> None:
+    refusal = refused(take, ORDER, data={"text": "x" * 250_000})
+    assert (refusal.code, json.loads(refusal.kept)) == (
+        "too_large",
+        {"id": "order-1042", "category": "orders"},
+    )
+
+
+def test_who_the_recipient_is_is_not_asked_of_a_copy_that_lags(
+    take: Callable[..., Taken], tables: Tables
+) -> None:
+    consistent = asked(tables, "GetItem", "ConsistentRead")
+    attributes = asked(tables, "GetItem", "ProjectionExpression")
+    take(ORDER)
+    assert (consistent, attributes) == ([True], ["#sub"])
+
+
+@pytest.mark.parametrize("sub", [{}, {"Sub": ""}, {"Sub": 5}], ids=str)
+def test_whose_record_names_no_subject_is_nobody(
+    take: Callable[..., Taken], tables: Tables, sub: dict[str, object]
+) -> None:
+    tables.client.put_item(TableName=USERS, Item=marshal({"UserID": "carol", **sub}))
+    refusal = refused(take, ORDER, to={"user": "carol"})
+    assert (refusal.code, json.loads(refusal.kept).keys()) == ("no_such_user", {"id", "category"})
+    assert tables.notifications == []
 
 
 def test_whoever_is_erased_at_that_moment_is_left_no_row(
@@ -390,10 +577,7 @@ def test_the_same_key_with_other_content_is_refused_within_a_day(
     finish(tables)
     before = tables.the_notification()
     refusal = refused(take, ORDER, **other)
-    assert (refusal.code, str(refusal)) == (
-        "key_was_used",
-        "The id was used for another request, less than 24 hours ago.",
-    )
+    assert said(refusal) == "key_was_used: The id was used for another request, less than 24 hours ago."
     assert tables.the_notification() == before
 
 
@@ -458,7 +642,53 @@ def test_a_row_that_no_request_made_stays(take: Callable[..., Taken], tables: Ta
     tables.client.put_item(
         TableName=NOTIFICATIONS, Item=marshal({"NotificationID": "app#order-1042", "State": "SENT"})
     )
-    assert refused(take, ORDER).code == "key_was_used"
+    before = tables.the_notification()
+    assert said(refused(take, ORDER)) == (
+        "key_was_used: The id was used for another request, and that has not come to its end."
+    )
+    assert tables.the_notification() == before
+
+
+@pytest.mark.parametrize(
+    "written",
+    [{}, {"State": "CANCELLED"}, {"CreatedAt": "long ago"}, {"State": "X", "CreatedAt": "then"}],
+    ids=str,
+)
+def test_a_row_that_gives_way_does_whatever_it_lacks(
+    take: Callable[..., Taken], tables: Tables, written: dict[str, str]
+) -> None:
+    row = {"NotificationID": "app#order-1042", "CancelledAt": "2026-01-01T00:00:00.000Z", **written}
+    tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(row))
+    assert take(ORDER) is Taken.ACCEPTED
+    assert tables.the_notification()["State"] == "QUEUED"
+
+
+def test_a_row_that_goes_while_it_is_looked_at_is_not_in_the_way(
+    take: Callable[..., Taken], tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(ORDER, data={})
+
+    def gone(_outbox: Outbox, notification_id: str) -> None:
+        tables.client.delete_item(TableName=NOTIFICATIONS, Key=marshal({"NotificationID": notification_id}))
+
+    monkeypatch.setattr(Outbox, "get", gone)
+    assert take(ORDER) is Taken.ACCEPTED
+    assert tables.the_notification()["Data"] == ORDER["data"]
+
+
+def test_a_row_that_others_always_write_anew_is_left_for_another_time_after_three_looks(
+    take: Callable[..., Taken], tables: Tables, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(ORDER)
+    finish(tables)
+    before = tables.the_notification()
+    clock.forward(hours=25)
+    monkeypatch.setattr(Outbox, "get", lambda *_arguments: before | {"CreatedAt": "another time"})
+    looks = asked(tables, "TransactWriteItems", "ClientRequestToken")
+    with pytest.raises(BusyError):
+        take(ORDER)
+    assert len(looks) == 3
+    assert tables.the_notification() == before
 
 
 def test_of_two_that_take_a_used_key_at_once_one_does(
@@ -486,16 +716,19 @@ def test_of_two_that_take_a_used_key_at_once_one_does(
 # --- DynamoDB's moods
 
 
+@pytest.mark.parametrize("body", [ORDER, {"id": "order-1042", "cancel": True}], ids=["asked", "cancelled"])
 def test_a_conflict_with_another_transaction_is_waited_out(
-    take: Callable[..., Taken], tables: Tables, monkeypatch: pytest.MonkeyPatch
+    intake: Intake, tables: Tables, clock: Clock, monkeypatch: pytest.MonkeyPatch, body: dict[str, Any]
 ) -> None:
     write = tables.client.transact_write_items
-    answers = Mock(side_effect=[cancelled_by("TransactionConflict")] * 3 + [None])
+    answers = Mock(side_effect=[cancelled_by("TransactionConflict", 0)] * 3 + [None])
     monkeypatch.setattr(
         tables.client, "transact_write_items", lambda **arguments: answers() or write(**arguments)
     )
-    assert take(ORDER) is Taken.ACCEPTED
-    assert len(tables.notifications) == 1
+    pauses: list[float] = []
+    with suppress(RefusedError):
+        replace(intake, pause=pauses.append).take(json.dumps(body), clock.now, clock.now)
+    assert (len(pauses), len(tables.notifications)) == (3, 1)
 
 
 @pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
@@ -519,7 +752,7 @@ def test_what_dynamodb_never_takes_is_refused(
     take: Callable[..., Taken], tables: Tables, monkeypatch: pytest.MonkeyPatch, error: ClientError
 ) -> None:
     monkeypatch.setattr(tables.client, "transact_write_items", Mock(side_effect=error))
-    assert refused(take, ORDER).code == "unstorable"
+    assert said(refused(take, ORDER)) == "unstorable: The table cannot hold the request's data."
 
 
 # --- cancelling
@@ -541,10 +774,31 @@ def test_what_has_not_been_sent_can_be_cancelled(
 
 
 def test_what_is_not_there_or_is_over_cannot_be_cancelled(take: Callable[..., Taken], tables: Tables) -> None:
-    assert refused(take, cancel()).code == "not_found"
+    assert said(refused(take, cancel())) == "not_found: There is no notification with this id."
     take(ORDER)
     finish(tables)
-    assert refused(take, cancel()).code == "too_late"
+    assert said(refused(take, cancel())) == (
+        "too_late: The notification had come to its end before it could be cancelled."
+    )
+
+
+def test_a_cancellation_of_what_has_not_come_is_kept_for_a_day(
+    take: Callable[..., Taken], tables: Tables, clock: Clock
+) -> None:
+    refused(take, cancel(), sent_ago=1)
+    assert tables.the_notification() == {
+        "NotificationID": "app#order-1042",
+        "State": "CANCELLED",
+        "Reason": "Cancelled",
+        "CreatedAt": timestamp(clock.now),
+        "CancelledAt": timestamp(clock.now - timedelta(hours=1)),
+        "ExpiresAt": int((clock.now + timedelta(hours=24)).timestamp()),
+    }
+
+
+def test_what_is_asked_for_and_cancelled_in_one_moment_is_cancelled(take: Callable[..., Taken]) -> None:
+    refused(take, cancel())
+    assert take(ORDER) is Taken.CANCELLED
 
 
 def test_what_a_worker_holds_is_cancelled_another_time(
