@@ -45,7 +45,8 @@ CANCELLED_AT = "CancelledAt"
 _LOOKS = 3
 # what a number may be ("Data types", Amazon DynamoDB Developer Guide)
 _NUMBERS = Context(prec=38, Emin=-130, Emax=125, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
-_validate = fastjsonschema.compile(json.loads(SCHEMA.read_text()), use_default=False)
+# it also puts in the defaults of what was left out
+_validate = fastjsonschema.compile(json.loads(SCHEMA.read_text()))
 
 
 class RefusedError(Exception):
@@ -130,7 +131,7 @@ def parse(body: str) -> Request | Cancellation:
         key=content["id"],
         user="" if content["to"] == EVERYONE else content["to"]["user"],
         category=content["category"],
-        data=content.get("data", {}),
+        data=content["data"],
         not_before=_moment(content, "not_before"),
         expires_at=_moment(content, "expires_at"),
     )
@@ -175,7 +176,7 @@ class Intake:
             if before is not None and before.get("Digest") == asked.digest:
                 return Taken.REPEATED
             raise
-        sub = self._subject(asked.user) if asked.user else ""
+        sub = asked.user and self._subject(asked.user)
         if sub is None:
             _refuse_recipient()
         still_there = [while_there(self.user_table, asked.user, sub)] if asked.user else []
@@ -305,9 +306,9 @@ class Intake:
 def _row_for_one(
     asked: Request, sub: str, good_until: datetime, now: datetime, *, replaces: bool
 ) -> dict[str, Any]:
-    waits = asked.not_before is not None and asked.not_before > now
+    waits_until = asked.not_before if asked.not_before and asked.not_before > now else None
     # the stream takes what is new alone: what takes another's place is the sweep's from the first
-    due_at = asked.not_before if waits and asked.not_before else now if replaces else now + STREAM_GRACE
+    due_at = waits_until or (now if replaces else now + STREAM_GRACE)
     row = Notification(
         notification_id=row_id(asked.key),
         user_id=asked.user,
@@ -318,9 +319,9 @@ def _row_for_one(
         created_at=now,
         good_until=good_until,
         due_at=due_at,
-        state=State.DEFERRED if waits else State.QUEUED,
+        state=State.DEFERRED if waits_until else State.QUEUED,
     ).to_row()
-    return row | ({"Reason": "NotBefore"} if waits else {})
+    return row | ({"Reason": "NotBefore"} if waits_until else {})
 
 
 def _row_for_all(
@@ -448,7 +449,7 @@ def _refuse_depth() -> NoReturn:
 
 def _canonical_number(number: Decimal) -> dict[str, str]:
     # no object of a request has an empty name
-    return {"": str(_NUMBERS.normalize(number) if number else Decimal(0))}
+    return {"": str(_NUMBERS.normalize(number))}
 
 
 def _moment(content: Mapping[str, Any], name: str) -> datetime | None:

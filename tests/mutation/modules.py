@@ -27,6 +27,7 @@ MODULES = {
     "broadcast": ("broadcast",),
     "erasure": ("erasure",),
     "erasure_job": ("erasure_job",),
+    "requests": ("requests", "enqueue"),
 }
 
 
