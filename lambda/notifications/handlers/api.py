@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from notifications.api.app import app_from
 from notifications.api.services import Services
 from notifications.catalogue import catalogue_from
-from notifications.clients import Patience, client
+from notifications.clients import SENDING, Patience, client
 from notifications.outbox import Outbox
 from notifications.rates import Rates
 from notifications.settings import ApiSettings
@@ -29,7 +29,7 @@ _app = app_from(
         categories=catalogue_from(_settings.catalogue),
         rates=Rates(_dynamodb, _settings.rate_table, json.loads(_settings.channel_rates)),
         tokens=Tokens(client("kms", ANSWER), _settings.token_key_arn),
-        sns=client("sns", ANSWER),
+        sns=client("sns", SENDING),
         email_delivery=_settings.email_delivery,
         push_applications=json.loads(_settings.push_applications),
     )

@@ -4,10 +4,13 @@ import json
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
 
+from notifications import clients
+from notifications.clients import Patience
 from notifications.rows import marshal
 from notifications.settings import SettingsError
 
@@ -63,6 +66,20 @@ def test_the_api_answers_and_logs_the_subject_alone(
     assert ADA.sub in logged
     assert ADA.user_id not in logged
     assert ADA.email not in str(logged)
+
+
+def test_a_code_is_sent_in_one_try(
+    load_handler: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: dict[str, int] = {}
+
+    def made(service: str, patience: Patience) -> Mock:
+        attempts[service] = patience.attempts
+        return Mock()
+
+    monkeypatch.setattr(clients, "client", made)
+    load_handler("api", **API)
+    assert attempts == {"dynamodb": 2, "kms": 2, "sns": 1}
 
 
 def test_the_api_does_not_start_without_its_settings(load_handler: Callable[..., ModuleType]) -> None:
