@@ -4,6 +4,7 @@ Each statement is taken away, and what it is for is tried, before and after.
 """
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -174,9 +175,10 @@ def is_called(system: Deployment, handler: str) -> str:
     scheduler, name = system.client("scheduler"), system.outputs["function_names"][handler]
     target = scheduler.get_schedule(Name=name, GroupName=name)["Target"]
     before = calls_of(system, name)
-    # to the second: one would be over before the schedule is there, at times
+    # to the second: the next one would be over before the schedule is there, at times
     at = (datetime.now(UTC) + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%S")
-    once = f"{name}-once"
+    # one of the same name that is made anew does not call again, in the emulator
+    once = f"{name}-{secrets.token_hex(4)}"
     scheduler.create_schedule(
         Name=once,
         GroupName=name,
