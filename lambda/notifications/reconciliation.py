@@ -284,7 +284,7 @@ class Reconciliation:
             answer = self.outbox.dynamodb.batch_get_item(RequestItems=wanted)
             rows |= {row[key]: row for row in map(unmarshal, answer["Responses"].get(table, []))}
             # "BatchGetItem": what was too much for the moment is to be asked for again, not at once
-            wanted = answer.get("UnprocessedKeys", {})
+            wanted = answer.get("UnprocessedKeys")
             if not wanted:
                 return rows
             self.pause(_PAUSE_SECONDS * 2**tried)

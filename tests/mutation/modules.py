@@ -28,6 +28,7 @@ MODULES = {
     "erasure": ("erasure",),
     "erasure_job": ("erasure_job",),
     "requests": ("requests", "enqueue"),
+    "reconciliation": ("reconciliation", "reconciliation_pass"),
 }
 
 

@@ -163,7 +163,8 @@ def test_of_several_reasons_the_first_is_given(
     reconciliation: Reconciliation, pool: Pool, changes: dict[str, Any], verdict: Verdict
 ) -> None:
     pool.add(ADA, **changes)
-    assert run(reconciliation) == {verdict: 1}
+    (account,), _ = reconciliation.accounts("")
+    assert reconciliation.judge([account]) == [Finding(account, verdict)]
 
 
 @pytest.mark.parametrize("sub", [None, "", 7])
@@ -336,6 +337,26 @@ def test_who_asks_to_be_erased_between_the_look_and_the_write_is_not_brought_bac
     assert stored(tables) == before
 
 
+def test_who_asks_to_be_erased_when_only_the_welcome_was_there_is_not_brought_back(
+    reconciliation: Reconciliation, pool: Pool, tables: Tables, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool.add(ADA)
+    registry(tables).register(ADA, clock())
+    tables.client.delete_item(TableName=USERS, Key=marshal({"UserID": "ada"}))
+    write = tables.client.transact_write_items
+
+    def and_they_ask(**wanted: Any) -> None:
+        try:
+            write(**wanted)
+        finally:
+            job = {"NotificationID": erasure_job.erasure_id(ADA.sub)}
+            tables.client.put_item(TableName=NOTIFICATIONS, Item=marshal(job))
+
+    monkeypatch.setattr(tables.client, "transact_write_items", and_they_ask)
+    assert run(reconciliation) == {"Missing": 1, "Erasing": 1}
+    assert tables.users == []
+
+
 # --- failures
 
 
@@ -432,6 +453,17 @@ def test_keys_that_dynamodb_left_are_asked_for_again(
         run(patient)
     assert raised.value.response["Error"]["Code"] == "ProvisionedThroughputExceededException"
     assert str(raised.value).endswith("when calling the BatchGetItem operation: keys were left")
+
+
+def test_an_answer_that_has_none_of_the_keys_is_not_the_end(
+    reconciliation: Reconciliation, pool: Pool, tables: Tables, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry(tables).register(ADA, clock())
+    pool.add(ADA)
+    reads = [lambda RequestItems: {"Responses": {}, "UnprocessedKeys": RequestItems}]
+    reads.append(tables.client.batch_get_item)
+    monkeypatch.setattr(tables.client, "batch_get_item", lambda **wanted: reads.pop(0)(**wanted))
+    assert run(reconciliation) == {"Registered": 1}
 
 
 def test_who_is_in_another_transaction_at_the_moment_is_written_a_moment_later(
