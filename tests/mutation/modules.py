@@ -29,6 +29,7 @@ MODULES = {
     "erasure_job": ("erasure_job",),
     "requests": ("requests", "enqueue"),
     "reconciliation": ("reconciliation", "reconciliation_pass"),
+    "reconciliation_pass": ("reconciliation_pass",),
 }
 
 

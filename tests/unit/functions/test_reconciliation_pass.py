@@ -211,6 +211,20 @@ def test_a_place_that_is_lost_is_not_the_end_of_the_list(the_pass: Pass, pool: P
     assert call(the_pass) == {"BegunAnew": 1, "Reconciled": 25, "Missing": 5, "Repaired": 5, "Orphaned": 0}
 
 
+def test_a_place_may_be_lost_more_than_once(the_pass: Pass, pool: Pool) -> None:
+    pool.add(*people(PEOPLE))
+    turns = itertools.count()
+
+    def time_for_another() -> bool:
+        if next(turns) in (1, 3):
+            pool.lose_places()
+        return True
+
+    tally: Counter[str] = Counter()
+    the_pass.advance(tally, time_for_another)
+    assert (tally["BegunAnew"], tally["Reconciled"]) == (2, PAGE + PAGE + PEOPLE)
+
+
 @pytest.mark.parametrize("after", [True, False], ids=["after the call", "before the call"])
 @pytest.mark.parametrize("every", [2, 5, 7, 31])
 def test_whoever_dies_on_the_way_leaves_nobody_out_and_miscounts_nobody(
@@ -397,13 +411,29 @@ def test_only_a_record_from_an_hour_before_the_pass_counts(
     assert call(the_pass) == {"Orphaned": orphaned}
 
 
+def test_a_record_that_does_not_say_since_when_hides_no_other(
+    the_pass: Pass, pool: Pool, tables: Tables
+) -> None:
+    pool.add(ADA)
+    tables.client.put_item(TableName=USERS, Item=marshal({"UserID": ADA.user_id, "Sub": ADA.sub}))
+    record(tables, person(7))
+    assert call(the_pass) == {"Reconciled": 1, "Orphaned": 1}
+
+
 def test_the_count_goes_over_pages_of_records_and_slices(
     the_pass: Pass, pool: Pool, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool.add(*people(10))
     record(tables, *people(20))
     scan = tables.client.scan
-    monkeypatch.setattr(tables.client, "scan", lambda **wanted: scan(**wanted, Limit=6))
+
+    def six_at_a_time(**wanted: Any) -> Any:
+        assert wanted.get("ExclusiveStartKey") != marshal({"UserID": ""}), "DynamoDB takes no such key"
+        page = scan(**wanted, Limit=6)
+        assert "Items" not in page, "nobody's record leaves the table"
+        return page
+
+    monkeypatch.setattr(tables.client, "scan", six_at_a_time)
     assert call(the_pass, pages=2) == {"Reconciled": 10}
     assert "Orphaned" not in call(the_pass, pages=1)
     assert call(the_pass) == {"Orphaned": 10}
