@@ -17,6 +17,7 @@ from inspect import signature
 from io import StringIO
 from mmap import mmap
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import pytest
@@ -250,16 +251,21 @@ def put_in_place(mutant: Mutant) -> None:
     made: dict[str, Any] = {}
     # what cannot even be made is as good as a test that fails
     exec(compile(mutant.statement, "mutant", "exec", dont_inherit=True), dict(vars(module)), made)  # noqa: S102
-    (name,) = made.keys() - {"__annotations__"}
+    made.pop("__annotations__", None)
+    assert made, "the statement makes nothing"
+    for name, value in made.items():
+        _replace(module, owner, name, value)
+
+
+def _replace(module: ModuleType, owner: Any, name: str, made: Any) -> None:
     original = vars(owner)[name]
     if owner is module:
         for other in list(sys.modules.values()):
             if other.__name__.startswith(("notifications", "tests")) and vars(other).get(name) is original:
-                setattr(other, name, made[name])
+                setattr(other, name, made)
         return
-    setattr(owner, name, made[name])
+    setattr(owner, name, made)
     if not isinstance(original, property):
         create = vars(owner)["__init__"]
         given = [each for each in signature(create).parameters.values() if each.default is not each.empty]
-        defaults = [made[name] if each.name == name else each.default for each in given]
-        create.__defaults__ = tuple(defaults)
+        create.__defaults__ = tuple(made if each.name == name else each.default for each in given)

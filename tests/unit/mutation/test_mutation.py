@@ -18,6 +18,7 @@ SOURCE = '''
 from dataclasses import dataclass
 
 LIMIT = 3
+LOW, HIGH = 4, LIMIT
 log = print
 
 
@@ -83,6 +84,7 @@ def test_constants_defaults_and_properties_are_mutated_too() -> None:
     ("before", "expression", "changed"),
     [
         ("LIMIT = 3", "Row(4).over", False),
+        ("LOW, HIGH = 4, LIMIT", "LOW * HIGH", 15),
         ("most: int = 5", "Row(1).most", 6),
         ("return self.tries > LIMIT", "Row(3).over", True),
     ],
