@@ -169,9 +169,15 @@ class Counting:
             for handler, name in self.deployed.outputs["function_names"].items()
             if any(f":function:{name}:" in target for target in targets)
         }
-        with self._counted("A minute", sorted(names), by_run=True) as counted:
+
+        def run() -> None:
             for name in sorted(names):
                 self.deployed.invoke(name, {})
+
+        # what is to be done once in hours is done by then
+        run()
+        with self._counted("A minute", sorted(names), by_run=True) as counted:
+            run()
         return counted(Usage(ticks=len(names)))
 
     @contextmanager
