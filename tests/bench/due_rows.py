@@ -22,6 +22,7 @@ from typing import Any
 import boto3
 import psutil
 from botocore.awsrequest import AWSResponse
+from botocore.handlers import BUILTIN_HANDLERS
 
 from notifications.notification import Notification, State, due_shard
 from notifications.rows import marshal
@@ -71,7 +72,7 @@ class Body:
 
 
 def answer_here(table_service: Any) -> None:
-    """Has all clients of DynamoDB answered by the emulator's code within this process."""
+    """Has all clients of DynamoDB, of whatever session, answered by the emulator, in this process."""
 
     def send(request: Any, **_: Any) -> AWSResponse:
         headers = {
@@ -83,9 +84,7 @@ def answer_here(table_service: Any) -> None:
         )
         return AWSResponse(request.url, status, answered, Body(body))
 
-    boto3.setup_default_session()
-    session: Any = boto3.DEFAULT_SESSION
-    session.events.register("before-send.dynamodb", send)
+    BUILTIN_HANDLERS.append(("before-send.dynamodb", send))
 
 
 def row(number: int, state: State, due_at: datetime) -> dict[str, Any]:
@@ -192,6 +191,8 @@ def main(folder: Path, sizes: list[int]) -> None:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "eu-west-1",
+        # nothing is to be asked over the network
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "USER_TABLE": "Users",
         "NOTIFICATION_TABLE": "Notifications",
         "CATALOGUE": '{"orders": {"channels": ["Email"], "critical": false, "good_for_hours": 72}}',
