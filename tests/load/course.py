@@ -59,7 +59,7 @@ class Plan:
     factor: float = 1.3
     step_seconds: float = 8.0
     people: int = 2000
-    longest: float = 56.0
+    longest: float = 170.0
 
 
 @dataclass(frozen=True)
